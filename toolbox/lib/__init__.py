@@ -1,0 +1,1 @@
+"""The library: no Invoke, no print, no exit; importing it does nothing."""

@@ -1,0 +1,90 @@
+"""Errors a person can cause or meet, each with its exit code.
+
+    ToolboxError             1    something wanted could not be done
+    ├── ProgramFailed        1    another program failed
+    ├── UsageError           2    the call or what was written is wrong
+    ├── HabitatError         3    this place cannot do it
+    │   └── ProgramMissing   3    a program is not installed here
+    ├── VerificationError    4    something is not what it claims to be
+    ├── DeadlineError      124    it took too long (also a TimeoutError)
+    └── Interrupted        130    a person ended it, and it was cleaned up
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolbox.lib.core.report import Finding
+    from toolbox.lib.core.run import Result
+
+
+class ToolboxError(Exception):
+    """Something that was wanted could not be done.
+
+    Attributes:
+        message: What and why, one sentence or more.
+        hint: What to do about it.
+        findings: Places in what a person wrote.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, findings: Sequence[Finding] = ()
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.findings = tuple(findings)
+
+
+class ProgramFailed(ToolboxError):
+    """Another program failed; `result` tells how."""
+
+    def __init__(self, message: str, result: Result, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.result = result
+
+
+class UsageError(ToolboxError):
+    """The call, or a file that a person wrote, is wrong."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class HabitatError(ToolboxError):
+    """This place lacks what is needed."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ProgramMissing(HabitatError):
+    """A program is not installed here."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            f"the program {program} is not installed here",
+            hint="run inside the toolbox image, which has it: ./infra shell",
+        )
+        self.program = program
+
+
+class VerificationError(ToolboxError):
+    """Something is not what it claims to be."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class DeadlineError(ToolboxError, TimeoutError):
+    """Something took longer than it may."""
+
+    exit_code: ClassVar[int] = 124
+
+
+class Interrupted(ToolboxError):
+    """A person ended it; what was begun has been cleaned up."""
+
+    exit_code: ClassVar[int] = 130

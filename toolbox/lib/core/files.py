@@ -1,0 +1,71 @@
+"""Files: written whole or not at all, in private folders, at the places XDG names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+NAME = "infra-toolbox"
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old content or the new, nothing between.
+
+    Args:
+        path: The file; its folder exists.
+        data: Content.
+        mode: Permission bits, set before the content is written.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def private_directory(path: Path) -> Path:
+    """Make a folder that only its owner can enter, with its parents; return it."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest as Ignition writes it, ``sha256-<hex>``."""
+    return f"sha256-{hashlib.sha256(data).hexdigest()}"
+
+
+def state_home() -> Path:
+    """Return ``$INFRA_STATE`` or our folder under ``$XDG_STATE_HOME``."""
+    return _home("INFRA_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def cache_home() -> Path:
+    """Return ``$INFRA_CACHE`` or our folder under ``$XDG_CACHE_HOME``."""
+    return _home("INFRA_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def runtime_dir() -> Path:
+    """Return our private folder for sockets and short-lived files.
+
+    It is below ``$XDG_RUNTIME_DIR``, below ``/run`` for root, and below the temporary folder
+    otherwise; its path is short, as socket names are limited to 107 bytes (unix(7)).
+    """
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given and os.access(given, os.W_OK):
+        return private_directory(Path(given) / NAME)
+    if os.geteuid() == 0:
+        return private_directory(Path("/run") / NAME)
+    return private_directory(Path(tempfile.gettempdir()) / f"{NAME}-{os.geteuid()}")
+
+
+def _home(own: str, xdg: str, fallback: str) -> Path:
+    if os.environ.get(own):
+        return Path(os.environ[own])
+    base = os.environ.get(xdg)
+    return (Path(base) if base else Path.home() / fallback) / NAME
