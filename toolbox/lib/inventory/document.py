@@ -1,0 +1,283 @@
+"""A YAML document as a tree that knows where each of its values was written.
+
+Scalars keep their text, because what they mean depends on who reads them: Butane, which uses Go's
+yaml.v3, takes ``yes`` for true where it expects a boolean and for a text everywhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolbox.lib.core.report import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from yaml.nodes import MappingNode
+    from yaml.nodes import Node as YamlNode
+
+PLAIN = "plain"
+"""Tag of a scalar written without quotes: its text decides what it is."""
+
+TEXT = "tag:yaml.org,2002:str"
+COLLECTION = "collection"
+CORE_TAG = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)")
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+BOOLEANS = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+MAX_DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file that a person wrote, lines and columns counted from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def finding(
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> Finding:
+        """Return a finding about this place."""
+        return Finding(self.file, self.line, self.column, severity, code, message, hint)
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value; `tag` is `PLAIN`, `TEXT` or another tag that was written out."""
+
+    text: str
+    tag: str = TEXT
+    place: Place = field(default=Place(""), compare=False)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it stands for no value at all."""
+        return self.tag == PLAIN and self.text in NULLS
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    items: tuple[Node, ...]
+    place: Place = field(default=Place(""), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping; `keys` tells where each key was written."""
+
+    fields: Mapping[str, Node]
+    place: Place = field(default=Place(""), compare=False)
+    keys: Mapping[str, Place] = field(default_factory=dict, compare=False)
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of a key, None when it is absent or null."""
+        node = self.fields.get(key)
+        return None if isinstance(node, Scalar) and node.is_null else node
+
+    def text(self, key: str) -> str | None:
+        """Return the text of a key's value, None when it is absent or no scalar."""
+        node = self.get(key)
+        return node.text if isinstance(node, Scalar) else None
+
+    def key_place(self, key: str) -> Place:
+        """Return where a key was written."""
+        return self.keys.get(key, self.place)
+
+
+Node = Scalar | Items | Table
+
+
+def parse(
+    text: str, file: str, locate: Callable[[int, int], Place] | None = None
+) -> tuple[Node | None, list[Finding]]:
+    """Read one YAML document.
+
+    Args:
+        text: The YAML.
+        file: Its name in findings.
+        locate: Tells the place of a line and column, counted from 1, when the text was made
+            from another one; by default they are the file's own.
+
+    Returns:
+        The document, None when it is empty or cannot be read, and everything wrong with it.
+    """
+    from yaml.error import MarkedYAMLError, YAMLError
+
+    located = locate or (lambda line, column: Place(file, line, column))
+    reader = _Reader(located)
+    try:
+        roots = _compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = located(mark.line + 1, mark.column + 1) if mark else Place(file)
+        problem = error.problem or "this is not YAML"
+        message = f"{error.context}: {problem}" if error.context else problem
+        return None, [place.finding("yaml-syntax", message, _syntax_hint(problem))]
+    except (YAMLError, ValueError) as error:
+        return None, [Place(file).finding("yaml-syntax", f"this is not YAML: {error}")]
+    for extra in roots[1:]:
+        hint = "put it into a file of its own"
+        reader.complain(extra, "several-documents", "another YAML document begins here", hint)
+    return (reader.read(roots[0], 0) if roots else None), reader.findings
+
+
+def _compose(text: str) -> list[YamlNode]:
+    """Return PyYAML's nodes of each document, with `PLAIN` as the tag of plain scalars."""
+    from yaml import CBaseLoader
+
+    # Reason: libyaml, which Go's yaml.v3 was made from, reads what Butane reads.
+    class Composer(CBaseLoader):
+        """Composes nodes without deciding what plain scalars are."""
+
+        def resolve(self, kind: object, value: object, implicit: object) -> str:
+            """Return the tag of a node that was written without one."""
+            del kind, value
+            if isinstance(implicit, tuple):
+                return PLAIN if implicit[0] else TEXT
+            return COLLECTION
+
+    composer = Composer(text)
+    roots: list[YamlNode] = []
+    try:
+        while composer.check_node():
+            node = composer.get_node()
+            if node is not None:
+                roots.append(node)
+    finally:
+        composer.dispose()
+    return roots
+
+
+class _Reader:
+    """Makes our tree of PyYAML's nodes and finds what is wrong on the way."""
+
+    def __init__(self, locate: Callable[[int, int], Place]) -> None:
+        self.locate = locate
+        self.findings: list[Finding] = []
+
+    def complain(self, node: YamlNode, code: str, message: str, hint: str | None = None) -> None:
+        """Add a finding about a node."""
+        self.findings.append(self.place(node).finding(code, message, hint))
+
+    def place(self, node: YamlNode) -> Place:
+        """Return where a node begins."""
+        return self.locate(node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def read(self, node: YamlNode, depth: int) -> Node:
+        """Return our tree of a node."""
+        from yaml.nodes import MappingNode, SequenceNode
+
+        if depth > MAX_DEPTH:
+            # Reason: an alias inside its own anchor would never end.
+            self.complain(node, "yaml-depth", f"more than {MAX_DEPTH} levels deep")
+            return Scalar("", PLAIN, self.place(node))
+        if isinstance(node, MappingNode):
+            return self._table(node, depth)
+        if isinstance(node, SequenceNode):
+            return Items(tuple(self.read(item, depth + 1) for item in node.value), self.place(node))
+        if node.tag != PLAIN and not CORE_TAG.fullmatch(node.tag):
+            self.complain(node, "yaml-tag", f"unknown tag {node.tag}")
+        return Scalar(str(node.value), node.tag, self.place(node))
+
+    def _table(self, node: MappingNode, depth: int) -> Table:
+        fields: dict[str, Node] = {}
+        keys: dict[str, Place] = {}
+        merged: list[Table] = []
+        for key, value in node.value:
+            if not isinstance(key.value, str):
+                self.complain(key, "yaml-key", "a key is a single word, not a list or mapping")
+                continue
+            if key.value == "<<" and key.tag == PLAIN:
+                merged += self._merged(value, depth)
+                continue
+            if key.value in fields:
+                self.complain(
+                    key,
+                    "duplicate-key",
+                    f"{key.value} is given twice, first at {keys[key.value]}",
+                    "remove one of them",
+                )
+                continue
+            fields[key.value] = self.read(value, depth + 1)
+            keys[key.value] = self.place(key)
+        for table in merged:
+            for name, value in table.fields.items():
+                if name not in fields:
+                    fields[name] = value
+                    keys[name] = table.key_place(name)
+        return Table(fields, self.place(node), keys)
+
+    def _merged(self, node: YamlNode, depth: int) -> list[Table]:
+        read = self.read(node, depth + 1)
+        tables = list(read.items) if isinstance(read, Items) else [read]
+        if all(isinstance(table, Table) for table in tables):
+            return [table for table in tables if isinstance(table, Table)]
+        self.complain(node, "yaml-merge", "<< wants a mapping or a list of mappings")
+        return []
+
+
+def _syntax_hint(problem: str) -> str | None:
+    if "cannot start any token" in problem:
+        return "indent with blanks, and put text with @, `, % or tabs in front into quotes"
+    if "mapping values are not allowed" in problem:
+        return "check the indentation, and put text that holds a colon and a blank into quotes"
+    return None
+
+
+def value(node: Node | None) -> Any:  # noqa: ANN401 - whatever YAML can hold
+    """Return a tree as Python values, scalars read as Go's yaml.v3 reads them into no type.
+
+    ``yes``, ``on`` and ``12:30`` are texts, ``0644`` is 420, a date stays a text.
+    """
+    if node is None:
+        return None
+    if isinstance(node, Table):
+        return {key: value(item) for key, item in node.fields.items()}
+    if isinstance(node, Items):
+        return [value(item) for item in node.items]
+    return node.text if node.tag == TEXT else _plain(node.text)
+
+
+def _plain(text: str) -> str | int | float | bool | None:
+    if text in NULLS:
+        return None
+    if text in BOOLEANS:
+        return BOOLEANS[text]
+    digits = text.replace("_", "")
+    if INTEGER.fullmatch(digits):
+        return _integer(digits)
+    if FLOAT.fullmatch(digits):
+        return float(digits)
+    if SPECIAL_FLOAT.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    return text
+
+
+def _integer(digits: str) -> int:
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("+-").lower()
+    if re.fullmatch(r"0[0-7]+", digits):
+        return sign * int(digits, 8)
+    return sign * int(digits, 0)

@@ -1,0 +1,79 @@
+"""A host: a machine that is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SYSTEMS = ("debian", "fcos")
+"""Operating systems a host can have: the embedded Debian, and Fedora CoreOS."""
+
+DEFAULT_MEMORY = 2048
+"""MiB of a simulated machine."""
+
+DEFAULT_CPUS = 2
+"""Virtual CPUs of a simulated machine."""
+
+DEFAULT_DISK = 10
+"""GiB of a simulated machine's disk."""
+
+SSH = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of a simulated machine that is reachable from outside it.
+
+    Attributes:
+        host_port: Port on the loopback address of the toolbox; None means a free one is chosen.
+        guest_port: Port on the machine.
+        protocol: ``tcp``.
+    """
+
+    host_port: int | None
+    guest_port: int
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The size of a host's simulated machine and what it shows to the outside.
+
+    Attributes:
+        memory: MiB.
+        cpus: Virtual CPUs.
+        disk: GiB.
+        forwards: Ports reachable from outside, beside ssh.
+        ssh_port: Port on the loopback address that leads to its ssh; None means a free one.
+    """
+
+    memory: int = DEFAULT_MEMORY
+    cpus: int = DEFAULT_CPUS
+    disk: int = DEFAULT_DISK
+    forwards: tuple[Forward, ...] = ()
+    ssh_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine that is wanted.
+
+    Attributes:
+        name: Host name, one label.
+        fqdn: Name with the project's domain.
+        os: One of `SYSTEMS`.
+        folder: Where its Butane files are; need not exist.
+        variables: Names for its templates, the project's with the host's own laid over them.
+        sim: Its simulated machine.
+    """
+
+    name: str
+    fqdn: str
+    os: str
+    folder: Path
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    sim: Simulation = Simulation()

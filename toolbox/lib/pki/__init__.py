@@ -1,0 +1,1 @@
+"""Keys and certificates: what they are and how they are checked; no Pulumi."""
