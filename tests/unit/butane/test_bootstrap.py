@@ -1,0 +1,83 @@
+"""Tests of the outer config, with Ignition itself as the judge."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolbox.lib.butane.bootstrap import HASH_FILE, wrap
+from toolbox.lib.core.files import sha256
+from toolbox.lib.core.run import run, which
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Workbench
+
+    from toolbox.lib.core.run import Result
+
+FILES = """\
+variant: fcos
+version: 1.6.0
+storage:
+  files:
+    - path: /etc/greeting
+      contents:
+        inline: hello
+"""
+
+
+def apply(config: str, root: Path) -> Result:
+    """Write a config into a folder with Ignition's own program."""
+    if which("ignition-apply") is None:
+        pytest.skip("ignition-apply is not installed here")
+    root.mkdir()
+    command: list[str | Path] = ["ignition-apply", "--root", root, "--offline", "-"]
+    return run(command, stdin=config, timeout=60, check=False)
+
+
+def test_wrap(bench: Workbench) -> None:
+    """The inner config comes back byte for byte, and the hash is of its uncompressed bytes."""
+    config = bench.ignition()
+    outer = json.loads(wrap(config).reveal())
+    (merged,) = outer["ignition"]["config"]["merge"]
+    packed = base64.b64decode(merged["source"].removeprefix("data:;base64,"))
+    inner = gzip.decompress(packed)
+    assert inner.decode() == config.json.reveal()
+    assert merged["verification"]["hash"] == config.sha256 == sha256(inner)
+    assert wrap(config) == wrap(config)
+
+
+def test_wrap_is_valid(bench: Workbench) -> None:
+    """Ignition takes the outer config without a word."""
+    result = run(["ignition-validate", "-"], stdin=wrap(bench.ignition()), timeout=60)
+    assert not result.stdout + result.stderr
+
+
+def test_wrap_does_not_print(bench: Workbench) -> None:
+    """The outer config holds the same secrets, so it is not shown."""
+    assert "data:" not in f"{wrap(bench.ignition())!r}"
+
+
+def test_the_machine_knows_its_hash(bare: Workbench, tmp_path: Path) -> None:
+    """Applied by Ignition, the inner files are there, and the hash beside them."""
+    config = bare.write({"main.bu": FILES}).ignition()
+    root = tmp_path / "machine"
+    result = apply(wrap(config).reveal(), root)
+    assert result.ok, result.tail()
+    assert (root / "etc/greeting").read_text() == "hello"
+    assert (root / HASH_FILE.lstrip("/")).read_text() == f"{config.sha256}\n"
+    assert (root / HASH_FILE.lstrip("/")).stat().st_mode & 0o777 == 0o644
+
+
+def test_another_config_is_refused(bare: Workbench, tmp_path: Path) -> None:
+    """A config whose hash is another one is not applied."""
+    wrapped = wrap(bare.write({"main.bu": FILES}).ignition()).reveal()
+    root = tmp_path / "machine"
+    assert not apply(re.sub("sha256-[0-9a-f]{8}", "sha256-00000000", wrapped), root).ok
+    assert not (root / "etc/greeting").exists()

@@ -1,0 +1,162 @@
+"""Tests of strict templates."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolbox.lib.butane.template import Rendered, render
+from toolbox.lib.inventory.document import Place
+
+
+def rendered(source: str, **names: object) -> Rendered:
+    """Return the output of a template that is right."""
+    output, findings = render(source, "x.bu", names)
+    assert not findings
+    assert output is not None
+    return output
+
+
+def refused(source: str, **names: object) -> list[str]:
+    """Return the findings of a template that is wrong."""
+    output, findings = render(source, "x.bu", names)
+    assert output is None
+    return [finding.render() for finding in findings]
+
+
+def test_text_passes_untouched() -> None:
+    """What is no expression comes out byte for byte, its last newline too."""
+    source = "a: 1\n\n# {{ '{{' }}\nü: \t€\n"
+    assert rendered(source).text == source.replace("{{ '{{' }}", "{{")
+
+
+def test_windows_lines() -> None:
+    """Line endings are kept."""
+    assert rendered("a\r\n{{ x }}\r\n", x=1).text == "a\r\n1\r\n"
+
+
+def test_r_2_1_jinja_run_keeps_trailing_newline() -> None:
+    """The last newline stays."""
+    assert rendered("a\n").text == "a\n"
+    assert rendered("a").text == "a"
+
+
+def test_r_2_1_jinja_run_refuses_undefined_names() -> None:
+    """All undefined names are found at once, each with its line and a suggestion."""
+    source = "{{ HOSTNAME }}\n{{ HOSTNAM }}\n{% for x in ports %}\n{% endfor %}\n{{ web.pot }}\n"
+    assert refused(source, HOSTNAME="a", web={"port": 1}) == [
+        "x.bu:2: error[undefined-name]: HOSTNAM is not defined\n  hint: did you mean HOSTNAME?",
+        "x.bu:3: error[undefined-name]: ports is not defined\n  hint: known here: HOSTNAME, web",
+        "x.bu:5: error[undefined-name]: a mapping has no pot\n  hint: did you mean port?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ x }}",
+        "{{ x.y.z }}",
+        "{{ x[1] + 2 }}",
+        "{{ 'a' ~ x }}",
+        "{{ x() }}",
+        "{{ x | upper }}",
+        "{{ x | length }}",
+        "{{ x | tojson }}",
+        "{{ x | int }}",
+        "{{ 5 + x }}",
+        "{% if x %}{% endif %}",
+        "{% if x == 1 %}{% endif %}",
+        "{% if 1 in x %}{% endif %}",
+        "{% if x > 1 %}{% endif %}",
+        "{% set y = x %}{{ y }}",
+        "{{ [3, 1] | join(x) }}",
+        "{% macro m() %}{{ x }}{% endmacro %}{{ m() }}",
+    ],
+)
+def test_every_use_of_an_undefined_name(expression: str) -> None:
+    """However an undefined name is used, it is found, once."""
+    (finding,) = refused(f"\n{expression}\n")
+    assert finding.startswith("x.bu:2: error[undefined-name]: x is not defined")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["{{ x | default('') }}", "{% if x is defined %}{{ x }}{% endif %}", "{{ x is undefined }}"],
+)
+def test_asking_for_a_name(expression: str) -> None:
+    """To ask whether a name is defined is no mistake."""
+    rendered(expression)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a\n{% if %}\n", "x.bu:2: error[template-syntax]: Expected an expression"),
+        ("a\n{{ b\n", "x.bu:2: error[template-syntax]: unexpected end of template"),
+        ("{% if a %}\n", "x.bu:1: error[template-syntax]: Unexpected end of template"),
+        (
+            "\n{{ 1 | upperr }}",
+            "x.bu:2: error[unknown-filter]: No filter named 'upperr'\n  hint: did",
+        ),
+        ("\n{{ 1 is ood }}", "x.bu:2: error[unknown-test]: No test named 'ood'\n  hint: did you"),
+        ("a\nb\n{{ 1 / 0 }}\n", "x.bu:3: error[template-error]: division by zero"),
+        ("\n{{ 'a' + 1 }}\n", "x.bu:2: error[template-error]: can only concatenate str"),
+        ("\n{% include 'y' %}\n", "x.bu:2: error[template-error]: no loader"),
+    ],
+)
+def test_mistakes(source: str, expected: str) -> None:
+    """Every other mistake has its line too."""
+    (finding,) = refused(source)
+    assert finding.startswith(expected)
+
+
+def test_lines_through_loops_and_conditions() -> None:
+    """Each line of the output knows the line it was written on."""
+    source = "a\n{% for x in [1, 2] %}\nb{{ x }}\n{% endfor %}\n{% if 0 %}\nc\n{%- endif %}\nd\n"
+    output = rendered(source)
+    lines = output.text.split("\n")
+    assert {(line, output.lines[at]) for at, line in enumerate(lines) if line} == {
+        ("a", 1),
+        ("b1", 3),
+        ("b2", 3),
+        ("d", 8),
+    }
+
+
+def test_lines_of_a_value_with_several() -> None:
+    """All lines of a value are from the line of its expression."""
+    output = rendered("a\n{{ x }}\nb\n", x="1\n2\n3")
+    assert output.lines == (1, 2, 2, 2, 3, 4)
+
+
+def test_columns() -> None:
+    """A column is told only where no expression has moved it."""
+    output = rendered("ab {{ x }} c\nd\n", x="long value")
+    assert output.locate(1, 3) == Place("x.bu", 1, 3)
+    assert output.locate(1, 8) == Place("x.bu", 1, None)
+    assert output.locate(2, 1) == Place("x.bu", 2, 1)
+    assert output.locate(99, 1).file == "x.bu"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% set y %}a\nb{% endset %}{{ y | length }}",
+        "{% filter replace('a\nb', '3') %}a\nb{% endfilter %}",
+        "{% macro m() %}a\nb{% endmacro %}{{ m() | length }}",
+        "{% call c() %}a\nb{% endcall %}",
+    ],
+)
+def test_marks_stay_out_of_values(source: str) -> None:
+    """Text that is a value before it is output holds nothing but itself."""
+    macro = "{% macro c() %}{{ caller() | length }}{% endmacro %}"
+    assert rendered(macro + source).text == "3"
+
+
+def test_json_for_yaml() -> None:
+    """JSON in a template has no surrogate pairs, which YAML does not know."""
+    assert rendered("{{ x | tojson }}", x="a\n\U0001f600").text == '"a\\n\U0001f600"'
+
+
+def test_output_does_not_print() -> None:
+    """The output may hold secrets, so it is not shown."""
+    assert "secret" not in repr(rendered("{{ x }}", x="secret"))

@@ -1,0 +1,1 @@
+"""From templates that people write to the Ignition config of a machine."""

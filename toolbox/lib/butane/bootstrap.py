@@ -1,0 +1,59 @@
+"""The outer config a machine boots with: it merges the host's own and leaves its hash behind."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.secret import Secret
+
+if TYPE_CHECKING:
+    from toolbox.lib.butane.translate import IgnitionConfig
+
+HASH_FILE = "/etc/infra-toolbox/config.sha256"
+"""Where a machine keeps the hash of the config it was made from."""
+
+VERSION = "3.3.0"
+"""Ignition spec; compressed configs need 3.1.0, and every Ignition we boot knows this one."""
+
+
+def wrap(config: IgnitionConfig) -> Secret:
+    """Return the outer Ignition config, JSON.
+
+    The host's config is merged as a compressed data URL. Ignition checks its hash, which is of the
+    uncompressed bytes, and refuses to boot another one. Of the two configs the merged one wins
+    where both say something, so the hash file must be in the outer one only; rendering and
+    translation see to that.
+
+    Args:
+        config: The host's config.
+    """
+    # Reason: without a time stamp the same config always becomes the same bytes.
+    packed = gzip.compress(config.json.reveal().encode(), mtime=0)
+    outer = {
+        "ignition": {
+            "version": VERSION,
+            "config": {
+                "merge": [
+                    {
+                        "source": f"data:;base64,{base64.b64encode(packed).decode()}",
+                        "compression": "gzip",
+                        "verification": {"hash": config.sha256},
+                    }
+                ]
+            },
+        },
+        "storage": {
+            "files": [
+                {
+                    "path": HASH_FILE,
+                    "mode": 0o644,
+                    "overwrite": True,
+                    "contents": {"source": f"data:,{config.sha256}%0A"},
+                }
+            ]
+        },
+    }
+    return Secret(json.dumps(outer, separators=(",", ":"), sort_keys=True))

@@ -1,0 +1,78 @@
+"""The names that templates see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.secret import MASK, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The names of one host's templates; secrets stay secrets until a template is rendered."""
+
+    names: Mapping[str, Any]
+
+    def revealed(self) -> dict[str, Any]:
+        """Return the names with their secrets in clear.
+
+        Only rendering calls it: filters must see the text, for a `Secret` would go through
+        them as its mask and end up in a machine's key file.
+        """
+        return {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.names.items()
+        }
+
+    def redacted(self, text: str) -> str:
+        """Return a text with every secret, and every line of one, masked."""
+        for value in self.names.values():
+            if isinstance(value, Secret):
+                for part in (value.reveal(), *value.reveal().splitlines()):
+                    if part.strip() and not part.startswith("-----"):
+                        text = text.replace(part, MASK)
+        return text
+
+
+def of(project: Project, host: Host, identity: Identity) -> Environment:
+    """Return the names for a host's templates.
+
+    Args:
+        project: Its project.
+        host: The host.
+        identity: Keys of the project and the host.
+
+    Returns:
+        Its variables, and over them what the toolbox gives every template.
+
+    Raises:
+        ToolboxError: The identity has no keys for the host.
+    """
+    own = identity.hosts.get(host.name)
+    if own is None:
+        message = f"the identity has no keys for {host.name}"
+        raise ToolboxError(message, hint="bring the identity up again")
+    keys = dict.fromkeys((identity.provision_public_key, *project.authorized_keys))
+    given = {
+        "AUTHORIZED_KEYS": list(keys),
+        "CA_CERTIFICATE": identity.ca_certificate,
+        "DOMAIN": project.domain,
+        "FQDN": host.fqdn,
+        "HOSTNAME": host.name,
+        "OS": host.os,
+        "PROJECT": project.name,
+        "SSH_HOST_KEY": own.ssh_host_key,
+        "SSH_HOST_PUBLIC_KEY": own.ssh_host_public_key,
+        "TLS_CERTIFICATE": own.tls_certificate,
+        "TLS_KEY": own.tls_key,
+    }
+    return Environment({**host.variables, **given})

@@ -1,0 +1,160 @@
+"""Rendering: from a project, a host and its identity to one Butane config."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolbox.lib.butane import environment, layers, merge, template
+from toolbox.lib.butane.bootstrap import HASH_FILE
+from toolbox.lib.butane.local import Localizer
+from toolbox.lib.butane.origins import Origins, write
+from toolbox.lib.butane.stage import Stage
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.document import Items, Place, Table, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolbox.lib.butane.environment import Environment
+    from toolbox.lib.butane.layers import Layer
+    from toolbox.lib.core.report import Finding
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class ButaneConfig:
+    """All Butane files of a host, rendered and merged.
+
+    Attributes:
+        host: The host.
+        text: The config, YAML; holds private keys.
+        files_dir: Butane's ``--files-dir``; ends with the `render` that made it.
+        layers: Where it is from, the later over the earlier.
+        origins: Where each piece of the text was written.
+        environment: The names its templates saw.
+    """
+
+    host: Host
+    text: Secret
+    files_dir: Path
+    layers: tuple[Layer, ...]
+    origins: Origins = field(repr=False)
+    environment: Environment = field(repr=False)
+
+
+@contextmanager
+def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneConfig]:
+    """Render a host's config for the time of a block.
+
+    The local files it needs, some rendered and with secrets in them, are staged in a private folder
+    that ends with the block.
+
+    Args:
+        project: The project.
+        host: One of its hosts.
+        identity: Keys of the project and its hosts.
+
+    Yields:
+        The config.
+
+    Raises:
+        ToolboxError: Something in the files is wrong; the findings tell all of it.
+    """
+    names = environment.of(project, host, identity)
+    found = layers.of(project, host)
+    with tempfile.TemporaryDirectory(prefix="butane-", dir=runtime_dir()) as folder:
+        stage = Stage(Path(folder))
+        renderer = _Renderer(stage, names)
+        configs = [config for layer in found for config in renderer.configs(layer)]
+        findings = renderer.findings + merge.variants(configs)
+        merged = merge.merge(configs)
+        findings += _reserved(merged)
+        if findings:
+            raise refusal(host, findings, names)
+        written, origins = write(merged)
+        yield ButaneConfig(host, Secret(written), stage.folder, found, origins, names)
+
+
+def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:
+    """Return the error for a config that is wrong, with no secret in its words."""
+    clean = [
+        replace(
+            finding,
+            message=names.redacted(finding.message),
+            hint=names.redacted(finding.hint) if finding.hint else None,
+        )
+        for finding in sorted(findings, key=_order)
+    ]
+    count = f"{len(clean)} mistake{'s' if len(clean) > 1 else ''}"
+    return ToolboxError(f"the Butane config of {host.name} has {count}", findings=clean)
+
+
+def _order(finding: Finding) -> tuple[str, int, int]:
+    return finding.file or "", finding.line or 0, finding.column or 0
+
+
+@dataclass(slots=True)
+class _Renderer:
+    """Reads the Butane files of layers and collects what is wrong with them."""
+
+    stage: Stage
+    names: Environment
+    findings: list[Finding] = field(default_factory=list)
+
+    def configs(self, layer: Layer) -> Iterator[Table]:
+        """Yield the configs of a layer's files, those that are not empty."""
+        files, findings = layer.files()
+        self.findings += findings
+        for path in files:
+            config = self._config(layer, path)
+            if config is not None:
+                yield config
+
+    def _config(self, layer: Layer, path: Path) -> Table | None:
+        file = layer.name_of(path)
+        try:
+            source = path.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start} is not UTF-8"
+            self.findings.append(Place(file).finding("not-text", message, "save it as UTF-8"))
+            return None
+        names = self.names.revealed()
+        rendered, findings = template.render(source, file, names)
+        self.findings += findings
+        if rendered is None:
+            return None
+        node, findings = parse(rendered.text, file, rendered.locate)
+        self.findings += findings
+        if node is None or (not isinstance(node, Table) and findings):
+            return None
+        if not isinstance(node, Table):
+            message = "a Butane config is a mapping"
+            self.findings.append(node.place.finding("no-mapping", message, "such as variant: fcos"))
+            return None
+        self.findings += merge.duplicates(node)
+        localizer = Localizer(layer, self.stage, names)
+        config = localizer.table(node)
+        self.findings += localizer.findings
+        return config
+
+
+def _reserved(config: Table) -> list[Finding]:
+    """Find entries at the path that only the bootstrap config may write."""
+    storage = config.get("storage")
+    found = []
+    for kind in merge.KINDS if isinstance(storage, Table) else ():
+        entries = storage.get(kind) if isinstance(storage, Table) else None
+        for item in entries.items if isinstance(entries, Items) else ():
+            if isinstance(item, Table) and item.text("path") == HASH_FILE:
+                message = f"{HASH_FILE} is written by the toolbox"
+                hint = "it holds the hash of this config, so it cannot be part of it: remove it"
+                found.append(item.place.finding("reserved-path", message, hint))
+    return found

@@ -1,0 +1,263 @@
+"""Strict Jinja templates whose output knows which line of the source each of its lines is from."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolbox.lib.core.report import Severity
+from toolbox.lib.inventory import names as spelling
+from toolbox.lib.inventory.document import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from jinja2 import Environment as Jinja
+    from jinja2 import nodes
+
+    from toolbox.lib.core.report import Finding
+
+# Reason: NUL can stand in no YAML text, so a mark is never mistaken for something written.
+MARK = re.compile("\0([0-9]+)\1")
+OPERATIONS: dict[tuple[str, ...], Callable[[object], object]] = {
+    ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"): lambda self: self,
+    ("floordiv", "rfloordiv", "mod", "rmod", "pow", "rpow", "pos", "neg"): lambda self: self,
+    ("call", "getitem"): lambda self: self,
+    ("lt", "le", "gt", "ge", "eq", "ne", "bool", "contains"): lambda _: False,
+    ("len", "int", "hash"): lambda _: 0,
+    ("float",): lambda _: 0.0,
+    ("str",): lambda _: "",
+    ("iter",): lambda _: iter(()),
+}
+"""What an undefined value gives for each operation, once its use is noted."""
+
+UNKNOWN = re.compile(r"No (filter|test) named '(.+?)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a template became.
+
+    Attributes:
+        output: The lines of the output; may hold secrets.
+        source: The lines of the template.
+        file: Name of the template in findings.
+        lines: Line of the template that each line of the output is from, counted from 1.
+    """
+
+    output: tuple[str, ...] = field(repr=False)
+    source: tuple[str, ...] = field(repr=False)
+    file: str
+    lines: tuple[int, ...] = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The output; may hold secrets."""
+        return "\n".join(self.output)
+
+    def locate(self, line: int, column: int) -> Place:
+        """Return where a place of the output was written.
+
+        The column is None where a template expression has moved it.
+        """
+        index = min(line, len(self.lines)) - 1
+        written = self.lines[index]
+        before = column - 1
+        was = self.source[written - 1][:before] if written <= len(self.source) else ""
+        same = self.output[index][:before] == was
+        return Place(self.file, written, column if same else None)
+
+
+def render(
+    source: str, file: str, names: Mapping[str, Any]
+) -> tuple[Rendered | None, list[Finding]]:
+    """Render a template.
+
+    Args:
+        source: The template.
+        file: Its name in findings.
+        names: What it may use.
+
+    Returns:
+        The output, None when something is wrong, and everything that is wrong.
+    """
+    from jinja2 import Template, TemplateSyntaxError
+
+    findings: list[Finding] = []
+    jinja = _jinja(source, _recorder(file, names, findings))
+    try:
+        tree = jinja.parse(source, file, file)
+        for statements in _direct(tree.body):
+            _mark(statements)
+        code = jinja.compile(tree, file, file)
+        template = Template.from_code(jinja, code, jinja.make_globals(None))
+        output = template.render(names)
+    except TemplateSyntaxError as error:
+        findings.append(_syntax_finding(error, file, jinja))
+    except Exception as error:  # noqa: BLE001 - filters and methods may raise anything
+        # Reason: what fails after an undefined name mostly fails because of it.
+        if not findings:
+            place = Place(file, _line_of(error.__traceback__, file))
+            message = f"{error}" or type(error).__name__
+            findings.append(place.finding("template-error", message))
+    if findings:
+        return None, findings
+    return _unmarked(output, source, file), []
+
+
+def _jinja(source: str, undefined: type) -> Jinja:
+    from jinja2 import Environment as Jinja
+
+    # Reason: the output is configuration, not HTML; escaping would damage it.
+    jinja = Jinja(  # noqa: S701
+        undefined=undefined,
+        keep_trailing_newline=True,
+        newline_sequence="\r\n" if "\r\n" in source else "\n",
+        cache_size=0,
+    )
+    jinja.policies["json.dumps_function"] = _json
+    return jinja
+
+
+def _json(value: object, **_: object) -> str:
+    from jinja2 import Undefined
+
+    def plain(item: object) -> str:
+        if isinstance(item, Undefined):
+            return str(item)
+        message = f"a value of type {type(item).__name__} is no JSON"
+        raise TypeError(message)
+
+    # Reason: YAML's double quotes know no surrogate pairs, so JSON in them must not have any.
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=plain)
+
+
+def _direct(body: Iterable[nodes.Node]) -> Iterable[nodes.Output]:
+    """Yield statements whose text goes straight to the output.
+
+    What a macro, a filter block or a block assignment holds is a value first, which a mark
+    would change.
+    """
+    from jinja2 import nodes
+
+    for node in body:
+        if isinstance(node, nodes.Output):
+            yield node
+        elif isinstance(node, nodes.For):
+            yield from _direct((*node.body, *node.else_))
+        elif isinstance(node, nodes.If):
+            yield from _direct((*node.body, *node.elif_, *node.else_))
+        elif isinstance(node, nodes.With | nodes.Scope | nodes.ScopedEvalContextModifier):
+            yield from _direct(node.body)
+
+
+def _mark(output: nodes.Output) -> None:
+    """Put the number of each line of text in front of it."""
+    from jinja2 import nodes
+
+    for node in output.nodes:
+        if isinstance(node, nodes.TemplateData):
+            lines = node.data.split("\n")
+            numbered = (f"\0{node.lineno + i}\1{line}" for i, line in enumerate(lines))
+            node.data = "\n".join(numbered)
+
+
+def _unmarked(output: str, source: str, file: str) -> Rendered:
+    text: list[str] = []
+    lines: list[int] = []
+    current = 1
+    for line in output.split("\n"):
+        marks = list(MARK.finditer(line))
+        if marks and marks[0].start() == 0:
+            current = int(marks[0][1])
+        lines.append(current)
+        if marks:
+            current = int(marks[-1][1])
+        text.append(MARK.sub("", line))
+    return Rendered(tuple(text), tuple(source.splitlines()), file, tuple(lines))
+
+
+def _recorder(file: str, names: Mapping[str, Any], findings: list[Finding]) -> type:
+    """Return a kind of undefined that notes its first use and lets the template go on.
+
+    So one rendering finds all undefined names that are used, and none that are only asked
+    for with ``is defined`` or ``default``.
+    """
+    from jinja2 import Undefined
+
+    def record(undefined: Undefined) -> None:
+        finding = _undefined_finding(undefined, file, names)
+        if finding not in findings:
+            findings.append(finding)
+
+    def note(result: Callable[[object], object]) -> Callable[..., object]:
+        def method(self: Undefined, *_: object, **__: object) -> object:
+            record(self)
+            return result(self)
+
+        return method
+
+    def attribute(self: Undefined, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        record(self)
+        return self
+
+    methods: dict[str, object] = {"__slots__": (), "__getattr__": attribute}
+    for names_of, result in OPERATIONS.items():
+        methods |= {f"__{name}__": note(result) for name in names_of}
+    return type("Recorder", (Undefined,), methods)
+
+
+def _undefined_finding(undefined: Any, file: str, names: Mapping[str, Any]) -> Finding:  # noqa: ANN401 - Jinja's attributes are not public
+    from jinja2.utils import missing
+
+    place = Place(file, _calling_line())
+    name = str(undefined._undefined_name)  # noqa: SLF001
+    owner = undefined._undefined_obj  # noqa: SLF001
+    if owner is missing:
+        hint = spelling.suggestion(name, names)
+        return place.finding("undefined-name", f"{name} is not defined", hint)
+    known = [str(key) for key in owner] if isinstance(owner, dict) else []
+    hint = spelling.suggestion(name, known)
+    what = {"dict": "a mapping", "list": "a list", "str": "a text"}.get(
+        type(owner).__name__, f"a value of type {type(owner).__name__}"
+    )
+    return place.finding("undefined-name", f"{what} has no {name}", hint)
+
+
+def _calling_line() -> int | None:
+    """Return the line of the template that is being rendered."""
+    frame = sys._getframe()  # noqa: SLF001 - the only way to the caller's line
+    while frame is not None:
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            return int(template.get_corresponding_lineno(frame.f_lineno))
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _line_of(trace: TracebackType | None, file: str) -> int | None:
+    """Return the line of the template where an error came from; Jinja rewrites tracebacks."""
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _syntax_finding(error: Any, file: str, jinja: Jinja) -> Finding:  # noqa: ANN401 - TemplateSyntaxError
+    message = str(error.message)
+    hint = None
+    unknown = UNKNOWN.match(message)
+    if unknown:
+        known = jinja.filters if unknown[1] == "filter" else jinja.tests
+        close = spelling.closest(unknown[2], known)
+        hint = f"did you mean {close}?" if close else None
+    code = f"unknown-{unknown[1]}" if unknown else "template-syntax"
+    return Place(file, error.lineno).finding(code, message.rstrip("."), hint, Severity.ERROR)
