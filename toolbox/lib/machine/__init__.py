@@ -1,0 +1,1 @@
+"""Simulated machines: images, acceleration, libvirt domains, consoles."""
