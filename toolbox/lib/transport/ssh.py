@@ -1,0 +1,189 @@
+"""OpenSSH with pinned host keys and a key that never touches a disk.
+
+The provision key is given to an agent of our own over a pipe and is gone with it. Host keys are
+those that Ignition put on the machine, so the first connection is checked as every other.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.files import private_directory, write_atomic
+from toolbox.lib.core.run import run, spawn
+from toolbox.lib.core.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolbox.lib.core.run import Result
+    from toolbox.lib.core.secret import Secret
+
+AGENT_SECONDS = 10.0
+CONNECT_SECONDS = 20
+ALIVE_SECONDS = 15
+PERSIST_SECONDS = 120
+BANNER = b"SSH-"
+"""First bytes a server sends (RFC 4253, section 4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How a machine is reached.
+
+    Attributes:
+        name: Name of the host, the alias its key is pinned under.
+        address: IP address or name to connect to.
+        port: TCP port.
+        host_key: Public host key, ``ssh-ed25519 AAAA…``.
+        user: Login name.
+    """
+
+    name: str
+    address: str
+    port: int
+    host_key: str
+    user: str = "core"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OpenSSH configuration with an agent that holds the key.
+
+    Attributes:
+        config: File for ``ssh -F``.
+    """
+
+    config: Path
+
+    def command(self, name: str, *words: str) -> list[str]:
+        """Return the argument list of an ssh call.
+
+        Args:
+            name: Name of the endpoint.
+            words: Remote command, joined by blanks as ssh does; none for a shell.
+        """
+        return ["ssh", "-F", str(self.config), name, *words]
+
+    def run(
+        self, name: str, command: str, *, timeout: float | None = None, check: bool = True
+    ) -> Result:
+        """Run a shell command on the machine.
+
+        Args:
+            name: Name of the endpoint.
+            command: Text for the login shell there.
+            timeout: Seconds, None to wait for ever.
+            check: Raise when it fails.
+
+        Raises:
+            ProgramFailed: The command or the connection failed (ssh exits 255).
+            DeadlineError: It took too long.
+        """
+        return run(self.command(name, command), timeout=timeout, check=check)
+
+    def hang_up(self, name: str) -> None:
+        """End the held connection, if there is one."""
+        run(["ssh", "-F", str(self.config), "-O", "exit", name], timeout=10, check=False)
+
+
+def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> str:
+    """Return the ssh_config(5) text for some endpoints.
+
+    Args:
+        endpoints: The machines.
+        folder: Holds ``known_hosts``, the public key and the control sockets.
+        agent: Socket of the agent.
+    """
+    hosts = [
+        f"Host {endpoint.name}\n"
+        f"  HostName {endpoint.address}\n"
+        f"  Port {endpoint.port}\n"
+        f"  User {endpoint.user}\n"
+        f"  HostKeyAlias {endpoint.name}\n"
+        for endpoint in endpoints
+    ]
+    # Reason: one key and one known_hosts file, both ours, whatever the person's own files say; a
+    # held connection because under emulation a new one costs seconds.
+    return "".join(hosts) + (
+        "Host *\n"
+        f"  UserKnownHostsFile {folder}/known_hosts\n"
+        "  GlobalKnownHostsFile /dev/null\n"
+        "  StrictHostKeyChecking yes\n"
+        "  UpdateHostKeys no\n"
+        f"  IdentityAgent {agent}\n"
+        f"  IdentityFile {folder}/provision.pub\n"
+        "  IdentitiesOnly yes\n"
+        "  PasswordAuthentication no\n"
+        "  KbdInteractiveAuthentication no\n"
+        "  ControlMaster auto\n"
+        f"  ControlPath {folder}/%C\n"
+        f"  ControlPersist {PERSIST_SECONDS}\n"
+        f"  ConnectTimeout {CONNECT_SECONDS}\n"
+        f"  ServerAliveInterval {ALIVE_SECONDS}\n"
+        "  LogLevel ERROR\n"
+    )
+
+
+@contextmanager
+def client(
+    endpoints: Sequence[Endpoint], key: Secret, public_key: str, parent: Path
+) -> Iterator[Client]:
+    """Open a client for some endpoints; its agent and its connections end with the block.
+
+    Args:
+        endpoints: Machines it can reach.
+        key: Private key, OpenSSH or PEM.
+        public_key: The same key's public half.
+        parent: Private folder; short, as socket names are limited to 107 bytes (unix(7)).
+    """
+    # Reason: each client has a folder of its own, so that two tasks at once do not take each
+    # other's agent away.
+    with TemporaryDirectory(dir=private_directory(parent)) as name:
+        yield from _opened(endpoints, key, public_key, Path(name))
+
+
+def _opened(
+    endpoints: Sequence[Endpoint], key: Secret, public_key: str, folder: Path
+) -> Iterator[Client]:
+    agent = folder / "agent"
+    known = "".join(f"{endpoint.name} {endpoint.host_key}\n" for endpoint in endpoints)
+    write_atomic(folder / "known_hosts", known.encode(), mode=0o600)
+    write_atomic(folder / "provision.pub", f"{public_key.strip()}\n".encode(), mode=0o600)
+    config = folder / "config"
+    write_atomic(config, configuration(endpoints, folder, agent).encode(), mode=0o600)
+    opened = Client(config)
+    with spawn(["ssh-agent", "-D", "-a", str(agent)]):
+        until(
+            lambda _last: agent.exists() or None,
+            deadline=AGENT_SECONDS,
+            interval=0.02,
+            what="ssh-agent to listen",
+        )
+        run(["ssh-add", "-q", "-"], stdin=key, env={"SSH_AUTH_SOCK": str(agent)}, timeout=10)
+        try:
+            yield opened
+        finally:
+            for endpoint in endpoints:
+                opened.hang_up(endpoint.name)
+
+
+def answers(address: str, port: int, *, timeout: float = 3.0) -> bool:
+    """Tell whether an ssh server greets at an address.
+
+    A port that merely accepts proves nothing: user-mode networking accepts before the machine does.
+
+    Args:
+        address: IP address or name.
+        port: TCP port.
+        timeout: Seconds for connection and greeting each.
+    """
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            return connection.recv(len(BANNER)) == BANNER
+    except OSError:
+        return False
