@@ -1,0 +1,1 @@
+"""Pulumi stacks: the only package that knows Pulumi."""

@@ -1,0 +1,278 @@
+"""Pulumi workspaces: a file backend, a passphrase, the baked plugins, and no stale lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolbox.lib.core.errors import HabitatError, ToolboxError
+from toolbox.lib.core.files import private_directory, state_home
+from toolbox.lib.core.lock import exclusive
+from toolbox.lib.core.run import run, which
+from toolbox.lib.core.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pulumi.automation import EngineEvent, Stack
+
+    from toolbox.lib.core.run import Result
+    from toolbox.lib.core.secret import Secret
+
+PLUGINS = Path("/usr/local/share/pulumi/plugins")
+SAME = "same"
+INTERRUPT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update did.
+
+    Attributes:
+        operations: Number of resources by Pulumi's operation, such as ``create`` or ``same``.
+        resources: Names of the resources that were not the same, with the operation.
+    """
+
+    operations: Mapping[str, int]
+    resources: tuple[tuple[str, str], ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the stack was already as wanted."""
+        return not self.resources
+
+    def sentence(self) -> str:
+        """Return the changes in one line, such as ``3 create, 5 same``."""
+        if self.nothing:
+            return f"no change ({self.operations.get(SAME, 0)} resources as they were)"
+        return ", ".join(f"{count} {name}" for name, count in sorted(self.operations.items()))
+
+
+@dataclass(slots=True)
+class _Events:
+    """Collects what the engine tells during one run."""
+
+    resources: list[tuple[str, str]] = field(default_factory=list)
+    same: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def __call__(self, event: EngineEvent) -> None:
+        step = event.res_outputs_event
+        if step is not None and step.metadata.type != "pulumi:pulumi:Stack":
+            operation = str(getattr(step.metadata.op, "value", step.metadata.op))
+            if operation == SAME:
+                self.same += 1
+            else:
+                self.resources.append((step.metadata.urn.rsplit("::", 1)[-1], operation))
+        told = event.diagnostic_event
+        if told is not None and told.severity == "error":
+            self.errors.append(told.message.strip())
+
+    def changes(self) -> Changes:
+        operations: dict[str, int] = {SAME: self.same} if self.same else {}
+        for _, operation in self.resources:
+            operations[operation] = operations.get(operation, 0) + 1
+        return Changes(operations, tuple(self.resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One Pulumi project with its file backend.
+
+    Attributes:
+        project: Pulumi project name.
+        folder: Holds ``Pulumi.yaml``, the stacks' settings and the backend ``.pulumi``.
+        passphrase: Encrypts the secrets of all its stacks.
+    """
+
+    project: str
+    folder: Path
+    passphrase: Secret
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which Pulumi works on this workspace and nothing else."""
+        return {
+            "PULUMI_BACKEND_URL": f"file://{self.folder}",
+            "PULUMI_CONFIG_PASSPHRASE": self.passphrase.reveal(),
+            "PULUMI_HOME": str(pulumi_home()),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+        }
+
+    def stacks(self) -> tuple[str, ...]:
+        """Return the names of the stacks that exist."""
+        folder = self.folder / ".pulumi" / "stacks" / self.project
+        return tuple(sorted(path.stem for path in folder.glob("*.json")))
+
+    def up(
+        self, stack: str, program: Callable[[], None], *, replace: Sequence[str] = ()
+    ) -> Changes:
+        """Create or update a stack to what a program declares.
+
+        Args:
+            stack: Name of the stack.
+            program: Declares the resources.
+            replace: URNs of resources to make anew.
+
+        Returns:
+            What changed.
+
+        Raises:
+            ToolboxError: The engine or a provider failed.
+        """
+        return self._engine(
+            stack,
+            program,
+            lambda opened, events: opened.up(
+                on_event=events, color="never", replace=list(replace) or None
+            ),
+        )
+
+    def preview(self, stack: str, program: Callable[[], None]) -> Changes:
+        """Return what `up` would change; nothing is changed."""
+        return self._engine(
+            stack, program, lambda opened, events: opened.preview(on_event=events, color="never")
+        )
+
+    def refresh(self, stack: str) -> Changes:
+        """Read what really is there into the state."""
+        return self._engine(
+            stack,
+            _nothing,
+            lambda opened, events: opened.refresh(on_event=events, color="never"),
+        )
+
+    def remove(self, stack: str) -> Changes:
+        """Destroy all resources of a stack, then forget it; a stack that is not there is fine."""
+        if stack not in self.stacks():
+            return Changes({}, ())
+        changes = self._engine(
+            stack,
+            _nothing,
+            lambda opened, events: opened.destroy(on_event=events, color="never"),
+        )
+        self.pulumi("stack", "rm", "--yes", "--stack", stack)
+        return changes
+
+    def outputs(self, stack: str, *, secrets: bool = True) -> dict[str, Any]:
+        """Return a stack's outputs; empty for a stack that is not there.
+
+        Args:
+            stack: Name of the stack.
+            secrets: Whether secrets are in clear: give them a type before they go anywhere.
+        """
+        if stack not in self.stacks():
+            return {}
+        clear = ["--show-secrets"] if secrets else []
+        answer = self.pulumi("stack", "output", "--json", *clear, "--stack", stack)
+        outputs: dict[str, Any] = json.loads(answer.stdout)
+        return outputs
+
+    def pulumi(self, *arguments: str, timeout: float | None = 120) -> Result:
+        """Run the Pulumi CLI on this workspace."""
+        self.prepare()
+        return run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.folder,
+            env=self.environment(),
+            timeout=timeout,
+        )
+
+    def prepare(self) -> None:
+        """Make the workspace's folder and settings where they are missing.
+
+        Raises:
+            HabitatError: Pulumi is not installed here.
+        """
+        if which("pulumi") is None:
+            message = "pulumi is not installed here"
+            raise HabitatError(message, hint="run inside the toolbox image: ./infra sim")
+        private_directory(self.folder)
+        settings = self.folder / "Pulumi.yaml"
+        if not settings.exists():
+            settings.write_text(f"name: {self.project}\nruntime: python\n")
+
+    def _engine(
+        self,
+        stack: str,
+        program: Callable[[], None],
+        action: Callable[[Stack, _Events], object],
+    ) -> Changes:
+        from pulumi import automation
+
+        self.prepare()
+        events = _Events()
+        with exclusive(self.folder / "lock", what=f"Pulumi workspace {self.folder}"):
+            self._break_stale_locks()
+            options = automation.LocalWorkspaceOptions(
+                work_dir=str(self.folder), env_vars=self.environment()
+            )
+            try:
+                opened = automation.create_or_select_stack(
+                    stack, project_name=self.project, program=program, opts=options
+                )
+                action(opened, events)
+            except KeyboardInterrupt:
+                # Reason: the engine may not have got the signal that we got; it must let go of
+                # its lock and of what it is doing before we do.
+                _interrupt_engine()
+                raise
+            except automation.CommandError as error:
+                text = "\n".join(events.errors) or str(error)
+                message = f"Pulumi could not bring the stack {stack} to what is wanted:\n{text}"
+                raise ToolboxError(message) from error
+        return events.changes()
+
+    def _break_stale_locks(self) -> None:
+        # Reason: we hold the workspace's own lock, which the kernel frees when its holder dies; a
+        # lock file of Pulumi's whose process is gone was left by a killed run.
+        for path in (self.folder / ".pulumi" / "locks").rglob("*.json"):
+            if not _is_alive(int(json.loads(path.read_text()).get("pid", 0))):
+                path.unlink()
+
+
+def pulumi_home() -> Path:
+    """Return a writable Pulumi home that offers the baked plugins."""
+    home = private_directory(state_home() / "pulumi-home")
+    plugins = home / "plugins"
+    baked = Path(os.environ.get("INFRA_PULUMI_PLUGINS", PLUGINS))
+    if plugins.is_symlink() and plugins.readlink() != baked:
+        plugins.unlink()
+    if not plugins.is_symlink() and not plugins.exists():
+        plugins.symlink_to(baked)
+    return home
+
+
+def _interrupt_engine() -> None:
+    """Ask the engines that this process started to stop, and wait until they have."""
+    for path in Path("/proc/self/task").glob("*/children"):
+        for pid in map(int, path.read_text().split()):
+            if _is_alive(pid):
+                os.kill(pid, signal.SIGINT)
+                _await_end(pid)
+
+
+def _await_end(pid: int) -> None:
+    until(
+        lambda last: last or not _is_alive(pid) or None,
+        deadline=INTERRUPT_SECONDS,
+        interval=0.1,
+        what="the Pulumi engine to stop",
+    )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return "pulumi" in Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return False
+
+
+def _nothing() -> None:
+    """Declare no resources: refresh and destroy work on the state."""
