@@ -1,0 +1,1 @@
+"""Checks that every machine must pass, whatever its project."""
