@@ -1,0 +1,179 @@
+"""Starting a machine and waiting until it has booted, phase by phase."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.core.files import runtime_dir, write_atomic
+from toolbox.lib.core.steps import note
+from toolbox.lib.machine.console import Phase, read, tail, text_of
+from toolbox.lib.machine.domain import FirstBoot
+from toolbox.lib.transport.ssh import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from toolbox.lib.core.secret import Secret
+    from toolbox.lib.machine.domain import Domain
+    from toolbox.lib.machine.images import GuestImage
+    from toolbox.lib.machine.libvirt import Hypervisor
+    from toolbox.lib.transport.ssh import Client, Endpoint
+
+POLL_SECONDS = 0.5
+LOGIN_SECONDS = 60.0
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """When a phase of a boot was reached.
+
+    Attributes:
+        phase: The phase.
+        seconds: Since power on.
+    """
+
+    phase: Phase
+    seconds: float
+
+
+@contextmanager
+def _handed_over(config: Secret, name: str) -> Iterator[Path]:
+    """Keep the Ignition config, which holds private keys, in a file while QEMU reads it."""
+    path = runtime_dir() / f"{name}.ign"
+    write_atomic(path, config.reveal().encode(), mode=0o600)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def ignite(hypervisor: Hypervisor, domain: Domain, image: GuestImage, config: Secret) -> None:
+    """Start a machine for the first time.
+
+    The kernel is started directly and gets the Ignition config; the definition that stays is the
+    one that boots from the disk, so each later start goes through the boot loader.
+
+    Args:
+        hypervisor: Where the domain is defined.
+        domain: The machine.
+        image: The image its disk stands on.
+        config: Ignition JSON.
+    """
+    with _handed_over(config, domain.name) as path:
+        arguments = f"{image.arguments} {image.firstboot_arguments}"
+        first = FirstBoot(image.kernel, image.initramfs, arguments, path)
+        document = runtime_dir() / f"{domain.name}.xml"
+        write_atomic(document, domain.xml(first).encode(), mode=0o600)
+        try:
+            # Reason: QEMU has read firmware files and kernel when libvirt says that it runs.
+            hypervisor.virsh("create", document)
+        finally:
+            document.unlink(missing_ok=True)
+
+
+def start(hypervisor: Hypervisor, domain: Domain) -> None:
+    """Start a machine that had its first boot; it comes up from its disk, or from a saved state."""
+    hypervisor.virsh("start", domain.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A boot that is being watched.
+
+    Attributes:
+        hypervisor: Where it runs.
+        domain: The machine.
+        endpoint: How it is reached.
+        client: The ssh client to reach it with.
+        console_start: Size of the console log in bytes when the machine was started.
+        deadline: Seconds from power on.
+    """
+
+    hypervisor: Hypervisor
+    domain: Domain
+    endpoint: Endpoint
+    client: Client
+    console_start: int
+    deadline: float
+
+    def wait(self) -> tuple[PhaseTime, ...]:
+        """Wait until the machine has booted.
+
+        Returns:
+            The phases with the seconds at which each was reached.
+
+        Raises:
+            ToolboxError: It cannot succeed any more; the console's last lines are in the message.
+            DeadlineError: The deadline passed.
+        """
+        began = time.monotonic()
+        reached: list[PhaseTime] = []
+
+        def reach(phase: Phase) -> None:
+            if all(phase is not time_.phase for time_ in reached):
+                reached.append(PhaseTime(phase, time.monotonic() - began))
+                note(f"{self.endpoint.name}: {phase} after {reached[-1].seconds:.1f} s")
+
+        self._until_greeting(began, reach)
+        self._log_in(began, reach)
+        self._until_complete(began)
+        reach(Phase.COMPLETE)
+        return tuple(reached)
+
+    def _until_greeting(self, began: float, reach: Callable[[Phase], None]) -> None:
+        while True:
+            reading = read(text_of(self.domain.console, start=self.console_start))
+            if reading.failure:
+                raise self._failed(reading.failure)
+            if reading.phase is not Phase.POWER:
+                reach(reading.phase)
+            state = self.hypervisor.state(self.domain.name)
+            if state != RUNNING:
+                raise self._failed(f"the machine is {state or 'gone'}")
+            if answers(self.endpoint.address, self.endpoint.port):
+                reach(Phase.SSH)
+                return
+            self._check_deadline(began, reading.phase)
+            time.sleep(POLL_SECONDS)
+
+    def _log_in(self, began: float, reach: Callable[[Phase], None]) -> None:
+        result = self.client.run(self.endpoint.name, "true", timeout=LOGIN_SECONDS, check=False)
+        if not result.ok:
+            raise self._failed(f"ssh refuses the login: {result.tail('stderr')}")
+        self._check_deadline(began, Phase.SSH)
+        reach(Phase.SSH)
+
+    def _until_complete(self, began: float) -> None:
+        left = self.deadline - (time.monotonic() - began)
+        result = self.client.run(
+            self.endpoint.name,
+            "systemctl is-system-running --wait",
+            timeout=max(left, 1.0),
+            check=False,
+        )
+        state = result.text.strip()
+        if state != RUNNING:
+            units = self.client.run(
+                self.endpoint.name, "systemctl --failed --no-legend --plain", check=False
+            )
+            raise self._failed(f"the system is {state or 'not reachable'}\n{units.text.strip()}")
+
+    def _check_deadline(self, began: float, phase: Phase) -> None:
+        if time.monotonic() - began > self.deadline:
+            message = f"{self.endpoint.name} has not booted within {self.deadline:.0f} s"
+            message += f"; it was in phase {phase}\n{self._last_lines()}"
+            raise DeadlineError(message, hint="a slower machine needs more: invoke sim --deadline")
+
+    def _failed(self, why: str) -> ToolboxError:
+        message = f"{self.endpoint.name} does not boot: {why}\n{self._last_lines()}"
+        hint = f"the whole console: invoke sim.logs {self.endpoint.name}"
+        return ToolboxError(message, hint=hint)
+
+    def _last_lines(self) -> str:
+        return tail(text_of(self.domain.console, start=self.console_start))

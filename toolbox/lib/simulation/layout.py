@@ -1,0 +1,85 @@
+"""Where a simulation keeps what: state, disks, consoles and sockets.
+
+Simulated machines are disposable and live where their disks are, so all of it is under the state
+folder of the habitat and not in the project's repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.files import private_directory, runtime_dir, state_home
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.stack.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolbox.lib.inventory.project import Project
+
+STACK = "sim"
+IDENTITY = f"{STACK}-identity"
+MACHINES = f"{STACK}-machines"
+PASSPHRASE = "sim"  # noqa: S105 - constant on purpose: a simulation holds nothing worth a secret
+KEY_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one project's simulation.
+
+    Attributes:
+        project: Name of the project.
+        key: Tells projects of one name in different folders apart.
+        folder: Parent of all that is kept.
+    """
+
+    project: str
+    key: str
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        """The ownership mark on domains and pools of this simulation."""
+        return f"{self.project}-{self.key}"
+
+    @property
+    def pool(self) -> Path:
+        """Folder of the storage pool that holds the disks."""
+        return self.folder / "pool"
+
+    @property
+    def pool_name(self) -> str:
+        """Name of the storage pool."""
+        return f"infra-{self.label}"
+
+    @property
+    def workspace(self) -> Workspace:
+        """The Pulumi workspace of both stacks."""
+        return Workspace(self.project, self.folder / "pulumi", Secret(PASSPHRASE))
+
+    def console(self, host: str) -> Path:
+        """Return the console log of a machine."""
+        return private_directory(self.folder / "console") / f"{host}.log"
+
+    def record(self, host: str) -> Path:
+        """Return the file that remembers what became of a machine."""
+        return self.folder / "machines" / f"{host}.json"
+
+    def domain(self, host: str) -> str:
+        """Return the name of a machine's domain."""
+        return f"{self.label}-{host}"
+
+    @property
+    def runtime(self) -> Path:
+        """Private folder for sockets and what must not outlive the habitat."""
+        return private_directory(runtime_dir() / self.key)
+
+
+def of(project: Project) -> Layout:
+    """Return the layout of a project's simulation."""
+    digest = hashlib.sha256(str(project.root).encode()).hexdigest()
+    key = digest[:KEY_LENGTH]
+    return Layout(project.name, key, state_home() / "simulations" / f"{project.name}-{key}")

@@ -1,0 +1,47 @@
+"""What bringing a simulation up would change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolbox.lib.machine import libvirt
+from toolbox.lib.simulation import layout
+from toolbox.lib.simulation.up import Options, plan, subjects, translate_all
+from toolbox.lib.stack import identity as identity_stack
+
+if TYPE_CHECKING:
+    from toolbox.lib.inventory.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that would change, or would not.
+
+    Attributes:
+        what: A stack or a host.
+        change: What would happen, in words.
+    """
+
+    what: str
+    change: str
+
+
+def preview(project: Project) -> tuple[Change, ...]:
+    """Tell what `up` would change; nothing is changed.
+
+    Before the identity exists no config can be rendered, so all machines are simply new.
+    """
+    where = layout.of(project)
+    program = identity_stack.program(project.name, subjects(project))
+    changes = where.workspace.preview(layout.IDENTITY, program)
+    told = [Change(f"stack {layout.IDENTITY}", changes.sentence())]
+    if not changes.nothing:
+        return (*told, *(Change(f"host {host.name}", "made: new") for host in project.hosts))
+    identity = identity_stack.identity(where.workspace.outputs(layout.IDENTITY))
+    configs = translate_all(project, project.hosts, identity)
+    plans = plan(where, project.hosts, configs, libvirt.connect(), Options())
+    for item in plans:
+        words = f"made anew: {item.reason}" if item.fresh else "stays as it is"
+        told.append(Change(f"host {item.host.name}", words))
+    return tuple(told)

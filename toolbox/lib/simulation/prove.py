@@ -1,0 +1,37 @@
+"""Checking a running simulation against what was rendered for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolbox.lib.verify.expectation import Expectation
+from toolbox.lib.verify.run import Proof, verify
+
+if TYPE_CHECKING:
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.simulation.up import Simulation
+
+
+def prove(project: Project, simulation: Simulation) -> tuple[Proof, ...]:
+    """Run all checks against all machines of a simulation.
+
+    Args:
+        project: Its hosts' folders may hold checks of their own.
+        simulation: The running machines.
+
+    Returns:
+        What was proven, or not.
+    """
+    expectations = [
+        Expectation(
+            name=machine.host.name,
+            fqdn=machine.host.fqdn,
+            boot_id=machine.boot_id,
+            config=machine.config,
+            ports=machine.ports,
+            variables=dict(machine.host.variables),
+        )
+        for machine in simulation.machines
+    ]
+    folders = [project.root / "checks", *(machine.host.folder for machine in simulation.machines)]
+    return verify(expectations, simulation.client.config, folders)

@@ -1,0 +1,49 @@
+"""What is remembered of a simulated machine between two tasks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.files import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A machine's history, as far as the next task needs it.
+
+    Attributes:
+        uuid: Its domain's UUID.
+        accelerator: ``kvm`` or ``tcg``.
+        ports: Guest port to port on the loopback address.
+        config: SHA-256 of the config that Ignition applied, or is about to.
+        image: Digest of the image its disk stands on.
+        ignited: Whether its first boot came to an end.
+        boot_id: Kernel's id of the boot that was last seen, or None.
+    """
+
+    uuid: str
+    accelerator: str
+    ports: dict[int, int]
+    config: str
+    image: str
+    ignited: bool = False
+    boot_id: str | None = None
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(asdict(self), indent=2).encode())
+
+
+def load(path: Path) -> Record | None:
+    """Read a record; None where there is none."""
+    if not path.is_file():
+        return None
+    facts = json.loads(path.read_text())
+    facts["ports"] = {int(guest): host for guest, host in facts["ports"].items()}
+    return Record(**facts)
