@@ -1,0 +1,217 @@
+"""The program behind `invoke` and `inv`: Invoke's, with our exit codes, suggestions and task tree.
+
+Plain Invoke exits 1 on usage errors and on Ctrl-C, suggests nothing, and finds no tasks outside a
+project. A project's own tasks.py wins over the tasks that are shipped.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import re
+import shlex
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from invoke.collection import Collection
+from invoke.exceptions import Exit, ParseError, UnexpectedExit
+from invoke.program import Program
+
+import toolbox
+from toolbox.lib.core.errors import Interrupted, ToolboxError, UsageError
+from toolbox.tasks import show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
+EXAMPLES = "Examples:"
+
+
+class ToolboxProgram(Program):
+    """Invoke's program with the manners of infra-toolbox."""
+
+    def run(self, argv: list[str] | str | None = None, exit: bool = True) -> None:  # noqa: A002, FBT001, FBT002 - Invoke's names
+        """Run what the command line asks for.
+
+        Args:
+            argv: Command line with the program's name first; the process's own by default.
+            exit: Whether to end the process; a failure is raised otherwise.
+        """
+        words = shlex.split(argv) if isinstance(argv, str) else list(argv or sys.argv)
+        try:
+            self._work(words)
+            code = 0
+        except ToolboxError as problem:
+            if not exit:
+                raise
+            show.error(problem)
+            code = problem.exit_code
+        except Exit as end:
+            if end.message:
+                show.say(end.message)
+            code = end.code
+        except UnexpectedExit as failure:
+            code = failure.result.exited
+        except BrokenPipeError:
+            # Reason: whoever read our output has seen enough (`invoke --list | head`); the flush
+            # at the end of the process must not complain once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except KeyboardInterrupt:
+            show.say("interrupted; what was begun has been cleaned up")
+            code = Interrupted.exit_code
+        except Exception:  # noqa: BLE001 - the last handler: whatever gets here is our mistake
+            show.say(traceback.format_exc())
+            show.say("error: this is a mistake in infra-toolbox; please report it with the lines above")
+            code = ToolboxError.exit_code
+        if exit:
+            sys.exit(code)
+
+    def _work(self, words: list[str]) -> None:
+        self.create_config()
+        try:
+            self.parse_core(_with_one_rest(words))
+            self.parse_collection()
+            self.core.unparsed[:] = self._named(self.core.unparsed)
+            self.parse_tasks()
+            self.parse_cleanup()
+        except ParseError as error:
+            raise self._misunderstood(error) from error
+        self.update_config()
+        self.execute()
+
+    def load_collection(self) -> None:
+        """Load the project's tasks.py, or the shipped tasks where there is none."""
+        if not self.args.collection.value and not _has_tasks(self.args["search-root"].value):
+            from toolbox.tasks import ns
+
+            self.collection = Collection.from_module(_Module(ns))
+            return
+        try:
+            super().load_collection()
+        except (ImportError, SyntaxError, NameError, AttributeError, TypeError) as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            file, line = place.filename, place.lineno
+            if isinstance(error, SyntaxError):
+                file, line = error.filename or file, error.lineno or line
+            message = f"{file}:{line}: the project's tasks cannot be loaded: {error}"
+            raise UsageError(message, hint="invoke uses the shipped tasks in a folder without tasks.py") from error
+
+    def no_tasks_given(self) -> None:
+        """List the tasks, as there is nothing else to do."""
+        self.list_tasks()
+        show.next_step("invoke TASK --help explains a task; invoke sim is where to begin")
+        raise Exit
+
+    def print_help(self) -> None:
+        """Print the program's options, then the tasks."""
+        super().print_help()
+        if self.namespace is None:
+            self.load_collection()
+            self.scoped_collection, self.list_root = self.collection, None
+            self.list_depth, self.list_format = None, "flat"
+            self.list_tasks()
+
+    def print_task_help(self, name: str) -> None:
+        """Print what a task does, its options, and examples."""
+        task = self.collection[name]
+        text, _, examples = (inspect.getdoc(task) or "").partition(EXAMPLES)
+        options = self.parser.contexts[name].help_tuples()
+        positional = " [NAME]" if "--name" in self.parser.contexts[name].flags else ""
+        show.data(f"usage: {self.binary} {name}{' [options]' if options else ''}{positional}\n")
+        show.data(f"{text.strip()}\n")
+        if options:
+            show.data("options:")
+            self.print_columns(options)
+        if examples.strip():
+            show.data(f"examples:\n{_indented(examples)}")
+
+    def _named(self, words: Sequence[str]) -> list[str]:
+        """Give the parameter ``name`` of a task to a bare word behind it: ``sim.ssh web``.
+
+        Invoke takes a positional word only for a parameter that has no default.
+        """
+        contexts = self._make_parser().contexts
+        flags: Mapping[str, Any] = {}
+        named: list[str] = []
+        wants_value = False
+        for word in words:
+            if word in contexts:
+                flags = contexts[word].flags
+            elif not word.startswith("-") and not wants_value and "--name" in flags:
+                named.append(f"--name={word}")
+                continue
+            wants_value = word in flags and flags[word].takes_value
+            named.append(word)
+        return named
+
+    def _misunderstood(self, error: ParseError) -> UsageError:
+        match = UNKNOWN.search(str(error))
+        if match is None:
+            return UsageError(str(error), hint=f"{self.binary} --help explains how it is called")
+        word = match["word"]
+        parser = getattr(self, "parser", None)
+        contexts = parser.contexts if parser is not None else self._make_parser().contexts
+        if word.startswith("-"):
+            given = error.context.name if error.context is not None else None
+            known = list(contexts[given].flags) if given else list(self.initial_context.flags)
+            what = f"{given or self.binary} has no option {word}"
+        else:
+            known = [*contexts, *(alias for name in contexts.values() for alias in name.aliases)]
+            what = f"there is no task {word}"
+        near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+        meant = f"did you mean {' or '.join(near)}?" if near else f"{self.binary} --list shows all"
+        return UsageError(what, hint=meant)
+
+
+class _Module:
+    """A stand-in for a module that holds nothing but a namespace."""
+
+    __name__ = "tasks"
+
+    def __init__(self, ns: Collection) -> None:
+        self.ns = ns
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `invoke`; the entry point of the console scripts."""
+    signal.signal(signal.SIGTERM, _terminated)
+    program = ToolboxProgram(
+        name="infra-toolbox", version=toolbox.__version__, binary="invoke", binary_names=["invoke", "inv"]
+    )
+    program.run(list(argv) if argv is not None else None)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # Reason: the first process of a container has no default action for SIGTERM; like Ctrl-C it
+    # must unwind the stack, so that everything begun is ended.
+    raise KeyboardInterrupt
+
+
+def _with_one_rest(words: list[str]) -> list[str]:
+    """Fold the words after ``--`` into one, quoted, as Invoke would join them by blanks."""
+    if "--" not in words:
+        return words
+    place = words.index("--")
+    return [*words[:place], "--", shlex.join(words[place + 1 :])]
+
+
+def _has_tasks(start: str | None) -> bool:
+    folder = os.path.abspath(start or ".")  # noqa: PTH100 - a search root need not exist
+    while True:
+        if any(os.path.exists(os.path.join(folder, name)) for name in ("tasks.py", "tasks/__init__.py")):  # noqa: PTH110, PTH118
+            return True
+        parent = os.path.dirname(folder)  # noqa: PTH120
+        if parent == folder:
+            return False
+        folder = parent
+
+
+def _indented(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return "\n".join(f"  {line}" for line in lines)

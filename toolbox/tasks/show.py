@@ -1,0 +1,102 @@
+"""How tasks speak: words to stderr, data to stdout, failures as errors with a hint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from invoke.exceptions import Exit
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.report import Severity, envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from invoke.context import Context
+
+    from toolbox.lib.core.report import Finding
+
+
+def say(text: str) -> None:
+    """Print a sentence."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def next_step(text: str) -> None:
+    """Say what one would do next."""
+    say(f"next: {text}")
+
+
+def data(text: str) -> None:
+    """Print data as it is."""
+    print(text, flush=True)
+
+
+def emit(
+    task: str,
+    items: Sequence[Mapping[str, Any] | object],
+    *,
+    findings: Sequence[Finding] = (),
+    ok: bool = True,
+) -> None:
+    """Print the JSON envelope.
+
+    Args:
+        task: Task name.
+        items: The data.
+        findings: What is to say about what a person wrote.
+        ok: Whether the task did what was asked.
+    """
+    data(json.dumps(envelope(task, ok=ok, items=items, findings=findings), indent=2))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under headers, each column as wide as its widest cell."""
+    cells = [[str(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    rule = ["─" * width for width in widths]
+    for row in (cells[0], rule, *cells[1:]):
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        data("  ".join(padded).rstrip())
+
+
+def rest(context: Context) -> list[str]:
+    """Return the words after ``--`` on the command line."""
+    # Reason: the program has quoted them, as Invoke keeps no more than a text.
+    return shlex.split(context.remainder)
+
+
+def fail(message: str, *, hint: str | None = None) -> NoReturn:
+    """End the task as failed."""
+    raise ToolboxError(message, hint=hint)
+
+
+def end(exit_code: int) -> NoReturn:
+    """End with the exit code of another program, which has said why itself."""
+    raise Exit(code=exit_code)
+
+
+def error(problem: ToolboxError) -> None:
+    """Print an error: what, where, and what to do."""
+    for finding in problem.findings:
+        say(_annotation(finding) if os.environ.get("GITHUB_ACTIONS") == "true" else finding.render())
+    say(f"error: {problem.message}")
+    if problem.hint:
+        say(f"\nhint: {problem.hint}")
+
+
+def _annotation(finding: Finding) -> str:
+    """Return a finding as a workflow command of GitHub Actions."""
+    kind = "notice" if finding.severity is Severity.INFO else str(finding.severity)
+    place = ",".join(
+        f"{key}={value}"
+        for key, value in (("file", finding.file), ("line", finding.line), ("col", finding.column))
+        if value
+    )
+    text = finding.message + (f" ({finding.hint})" if finding.hint else "")
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{kind} {place}::{escaped}"

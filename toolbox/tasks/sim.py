@@ -1,0 +1,363 @@
+"""sim: a project's machines, simulated.
+
+`invoke sim` is the main job: bring the machines up, check them, report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.tasks import task
+
+from toolbox.tasks import show
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.simulation.up import Options, Running, Simulation
+    from toolbox.lib.verify.run import Proof
+
+HELP = {
+    "accel": "auto (KVM if it boots a guest here), kvm (or fail), tcg (emulation)",
+    "os": "simulate every host on this guest",
+    "deadline": "seconds that a boot may take",
+    "hosts": "names of hosts, separated by commas; all by default",
+    "json": "print the data as JSON on stdout",
+}
+
+
+def project() -> Project:
+    """Return the project of the current folder, or the shipped example."""
+    from pathlib import Path
+
+    import toolbox
+    from toolbox.lib.inventory.load import load
+    from toolbox.lib.inventory.project import find_root
+
+    root = find_root(Path.cwd())
+    if root is None:
+        root = Path(toolbox.__file__).parent / "example"
+        show.say(f"there is no project.yaml here: this is the shipped example ({root})")
+    return load(root)
+
+
+def _options(accel: str, os: str, deadline: int, hosts: str) -> Options:
+    from toolbox.lib.simulation.up import Options
+
+    names = tuple(name for name in hosts.split(",") if name)
+    return Options(accelerator=accel, os=os or None, deadline=float(deadline), hosts=names)
+
+
+@task(default=True, help=HELP)
+def sim(  # noqa: PLR0913 - each is a command line option
+    _context: Context,
+    accel: str = "auto",
+    os: str = "",
+    deadline: int = 600,
+    hosts: str = "",
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Bring the simulated machines up, check them, and report what was proven.
+
+    Examples:
+        invoke sim
+        invoke sim --accel tcg --json
+        invoke sim --hosts web,db
+    """
+    from toolbox.lib.core.steps import step
+    from toolbox.lib.simulation.up import up
+    from toolbox.lib.simulation.prove import prove
+
+    wanted = project()
+    with up(wanted, _options(accel, os, deadline, hosts)) as simulation:
+        with step("Check"):
+            proofs = prove(wanted, simulation)
+        _report("sim", simulation, proofs, as_json=json)
+
+
+@task(help=HELP)
+def up(  # noqa: PLR0913 - each is a command line option
+    _context: Context,
+    accel: str = "auto",
+    os: str = "",
+    deadline: int = 600,
+    hosts: str = "",
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Bring the simulated machines up, without checking them.
+
+    Examples:
+        invoke sim.up --hosts web
+    """
+    from toolbox.lib.simulation.up import up as bring_up
+
+    with bring_up(project(), _options(accel, os, deadline, hosts)) as simulation:
+        _report("sim.up", simulation, (), as_json=json)
+
+
+@task(help={"json": HELP["json"]})
+def preview(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Tell what `sim` would change; nothing is changed.
+
+    Examples:
+        invoke sim.preview
+    """
+    from toolbox.lib.simulation.preview import preview as look
+
+    items = look(project())
+    if json:
+        show.emit("sim.preview", [asdict(item) for item in items])
+        return
+    show.table(("what", "change"), [(item.what, item.change) for item in items])
+
+
+@task(name="list", help={"json": HELP["json"]})
+def list_(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """List the machines: state, ports, acceleration.
+
+    Examples:
+        invoke sim.list
+        invoke sim.list --json
+    """
+    from toolbox.lib.simulation.operate import standings
+
+    items = standings(project())
+    if json:
+        show.emit("sim.list", [asdict(item) for item in items])
+        return
+    rows = [
+        (item.host, item.state, _ports(item.ports), item.accelerator, item.config[:19])
+        for item in items
+    ]
+    show.table(("host", "state", "ports", "acceleration", "config"), rows)
+
+
+@task(help={"json": HELP["json"]})
+def status(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Ask each running machine how it is.
+
+    Examples:
+        invoke sim.status
+    """
+    from toolbox.lib.simulation.operate import health
+
+    items = health(project())
+    if json:
+        ok = all(item.healthy for item in items)
+        show.emit("sim.status", [asdict(item) for item in items], ok=ok)
+    else:
+        rows = [(item.host, item.state, item.system, item.failed, item.uptime) for item in items]
+        show.table(("host", "machine", "system", "failed units", "up since"), rows)
+    if not all(item.healthy for item in items):
+        show.fail("not every machine is well", hint="look at one: invoke sim.logs NAME")
+
+
+@task(help={"name": "host to log in to; the only one by default"})
+def ssh(context: Context, name: str = "") -> None:
+    """Log in to a machine, or run a command on it.
+
+    Examples:
+        invoke sim.ssh web
+        invoke sim.ssh web -- systemctl status
+    """
+    from toolbox.lib.core.run import attach
+    from toolbox.lib.simulation.operate import reach
+
+    wanted = project()
+    name = _single(wanted, name)
+    with reach(wanted, [name]) as (client, _names):
+        show.end(attach(client.command(name, *show.rest(context))))
+
+
+@task(help={"name": "host whose serial console to open"})
+def console(_context: Context, name: str = "") -> None:
+    """Open the serial console of a machine; Ctrl-] leaves it.
+
+    Examples:
+        invoke sim.console web
+    """
+    from toolbox.lib.core.run import attach
+    from toolbox.lib.machine.libvirt import connect
+    from toolbox.lib.simulation import layout
+
+    wanted = project()
+    domain = layout.of(wanted).domain(_single(wanted, name))
+    show.end(attach(["virsh", "-c", connect().uri, "console", domain]))
+
+
+@task(help={"name": "host", "lines": "only the last lines"})
+def logs(_context: Context, name: str = "", lines: int = 0) -> None:
+    """Print what a machine's serial console printed.
+
+    Examples:
+        invoke sim.logs web --lines 50
+    """
+    from toolbox.lib.machine.console import text_of
+    from toolbox.lib.simulation import layout
+
+    wanted = project()
+    text = text_of(layout.of(wanted).console(_single(wanted, name)))
+    show.data("\n".join(text.splitlines()[-lines:]))
+
+
+@task(name="show", help={"json": HELP["json"], "secrets": "print secrets in clear"})
+def show_(
+    _context: Context,
+    json: bool = False,  # noqa: FBT001, FBT002
+    secrets: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Show the outputs of the stacks; secrets are masked.
+
+    Examples:
+        invoke sim.show --json
+    """
+    from toolbox.lib.simulation.operate import outputs
+
+    items = outputs(project(), secrets=secrets)
+    if json:
+        show.emit("sim.show", [asdict(item) for item in items])
+        return
+    show.table(("stack", "output", "value"), [(i.stack, i.name, i.value) for i in items])
+
+
+@task
+def down(_context: Context) -> None:
+    """Shut the machines down; `sim.up` starts them again.
+
+    Examples:
+        invoke sim.down
+    """
+    from toolbox.lib.simulation.operate import down as shut_down
+
+    names = shut_down(project())
+    show.say(f"shut down: {', '.join(names)}" if names else "no machine was running")
+    show.next_step("invoke sim.up starts them again, invoke sim.clean removes them")
+
+
+@task(name="stop", help={"all": "the machines of all projects here"})
+def stop(_context: Context, all: bool = False) -> None:  # noqa: A002, FBT001, FBT002
+    """Save the running machines to disk; `sim.up` resumes them where they were.
+
+    Examples:
+        invoke sim.stop
+        invoke sim.stop --all
+    """
+    from toolbox.lib.simulation.operate import save
+
+    names = save(None if all else project())
+    show.say(f"saved: {', '.join(names)}" if names else "no machine was running")
+
+
+@task
+def clean(_context: Context) -> None:
+    """Remove all that belongs to this project's simulation, and nothing else.
+
+    Examples:
+        invoke sim.clean
+    """
+    from toolbox.lib.simulation.operate import clean as remove
+
+    removed = remove(project())
+    for line in removed:
+        show.say(f"removed {line}")
+    if not removed:
+        show.say("there was nothing to remove")
+
+
+@task
+def pulumi(context: Context) -> None:
+    """Run a pulumi command on the simulation's workspace.
+
+    Examples:
+        invoke sim.pulumi -- stack ls
+        invoke sim.pulumi -- stack export --stack sim-machines
+    """
+    from toolbox.lib.core.run import attach
+    from toolbox.lib.simulation import layout
+
+    workspace = layout.of(project()).workspace
+    workspace.prepare()
+    words = show.rest(context) or ["stack", "ls"]
+    show.end(attach(["pulumi", *words], cwd=workspace.folder, env=workspace.environment()))
+
+
+def _single(wanted: Project, name: str) -> str:
+    """Return the named host, or the only one there is."""
+    from toolbox.lib.core.errors import UsageError
+    from toolbox.lib.simulation.up import chosen
+
+    if name:
+        return chosen(wanted, [name])[0].name
+    if len(wanted.hosts) != 1:
+        names = ", ".join(host.name for host in wanted.hosts)
+        message = "which machine is meant?"
+        raise UsageError(message, hint=f"name one of {names}")
+    return wanted.hosts[0].name
+
+
+def _ports(ports: dict[int, int]) -> str:
+    return ", ".join(f"127.0.0.1:{host} → {guest}" for guest, host in sorted(ports.items()))
+
+
+def _row(machine: Running) -> dict[str, Any]:
+    return {
+        "host": machine.host.name,
+        "action": machine.action,
+        "reason": machine.reason,
+        "ports": machine.ports,
+        "config": machine.config,
+        "boot_id": machine.boot_id,
+        "phases": {str(item.phase): round(item.seconds, 1) for item in machine.phases},
+    }
+
+
+def _report(
+    name: str, simulation: Simulation, proofs: tuple[Proof, ...], *, as_json: bool
+) -> None:
+    """Print what there is and what was proven; fail when something was not."""
+    failed = [proof for proof in proofs if not proof.ok]
+    if as_json:
+        items = [_row(machine) for machine in simulation.machines]
+        for item in items:
+            item["proofs"] = [asdict(p) for p in proofs if p.machine == item["host"]]
+        show.emit(name, items, ok=not failed)
+    else:
+        _words(simulation, proofs)
+    if simulation.unchanged:
+        show.say("nothing changed: the machines are as the project wants them")
+    if failed:
+        text = "\n".join(f"{proof.machine}: {proof.title}\n{proof.message}" for proof in failed)
+        show.fail(
+            f"{len(failed)} of {len(proofs)} checks failed\n{text}",
+            hint="the machine runs on for a look: invoke sim.ssh",
+        )
+    show.next_step(_next())
+
+
+def _next() -> str:
+    """Say what to do next, which depends on how long the machines will be there."""
+    import os
+
+    if os.getpid() == 1:
+        # Reason: the first process of a container takes everything with it.
+        return "the machines end with this container; ./infra sim keeps them in one that stays"
+    return "invoke sim.ssh logs in, sim.down shuts down, sim.clean removes everything"
+
+
+def _words(simulation: Simulation, proofs: tuple[Proof, ...]) -> None:
+    show.table(
+        ("host", "machine", "ports"),
+        [(m.host.name, m.action, _ports(m.ports)) for m in simulation.machines],
+    )
+    if proofs:
+        rows = [(p.machine, p.title, p.outcome, f"{p.seconds:.1f} s") for p in proofs]
+        show.data("")
+        show.table(("host", "proven", "result", "time"), rows)
+
+
+ns = Collection("sim", sim, up, preview, list_, status, ssh, console, logs)
+for further in (show_, down, stop, clean, pulumi):
+    ns.add_task(further)
