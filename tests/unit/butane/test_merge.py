@@ -21,17 +21,17 @@ def tree(text: str, file: str = "x.bu") -> Table:
     return node if isinstance(node, Table) else Table({})
 
 
-def merged(*texts: str) -> Any:  # noqa: ANN401
+def merged(*texts: str) -> Any:
     """Return what YAML texts merge to, as Python values."""
     return value(merge([tree(text) for text in texts]))
 
 
-def units(*texts: str) -> Any:  # noqa: ANN401
+def units(*texts: str) -> Any:
     """Return the units that texts of unit lists merge to."""
     return merged(*(f"systemd: {{units: {text}}}" for text in texts))["systemd"]["units"]
 
 
-def files(*texts: str) -> Any:  # noqa: ANN401
+def files(*texts: str) -> Any:
     """Return the files that texts of file lists merge to."""
     return merged(*(f"storage: {{files: {text}}}" for text in texts))["storage"]["files"]
 

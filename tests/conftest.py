@@ -1,0 +1,172 @@
+"""What a place lacks: tests say it with ``needs``, and the end of a run tells what was not run.
+
+A run that leaves tests out must not read like one that passed them all, so skipped and deselected
+tests are counted and named under "not run here", each with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import urllib.error
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xdist.workermanage import WorkerController
+
+REGISTRY = "https://quay.io/v2/"
+REGISTRY_SECONDS = 10
+LIBVIRT_SOCKETS = ("libvirt-sock", "virtqemud-sock")
+DEAR = ("image", "engine", "machine")
+DESELECTED = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with nothing deselected."""
+    config.stash[DESELECTED] = {}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs this place does not meet."""
+    for mark in item.iter_markers("needs"):
+        for what in mark.args:
+            lack = _lack(what)
+            if lack:
+                pytest.skip(f"needs {what}: {lack}")
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember which dear tests were left out."""
+    for item in items:
+        dear = [name for name in DEAR if item.get_closest_marker(name)]
+        if dear:
+            item.config.stash[DESELECTED][item.nodeid] = dear[0]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker has left out to the process that reports (pytest-xdist)."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["deselected"] = session.config.stash[DESELECTED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take what a worker has left out (pytest-xdist)."""
+    told = getattr(node, "workeroutput", {}).get("deselected", {})
+    node.config.stash[DESELECTED].update(told)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Count and name every test that was not run, with the reason."""
+    reasons = {
+        report.nodeid: _reason(report.longrepr) for report in terminalreporter.getreports("skipped")
+    }
+    for test, marker in config.stash[DESELECTED].items():
+        reasons[test] = f"marked {marker}; run it with -m {marker}"
+    if not reasons:
+        return
+    terminalreporter.section("not run here")
+    for reason in sorted(set(reasons.values())):
+        tests = sorted(test for test, why in reasons.items() if why == reason)
+        terminalreporter.line(f"{len(tests)} tests: {reason}")
+        for test in tests:
+            terminalreporter.line(f"  {test}")
+
+
+def _reason(longrepr: object) -> str:
+    text = longrepr[-1] if isinstance(longrepr, tuple) else str(longrepr)
+    return str(text).removeprefix("Skipped: ")
+
+
+@cache
+def _lack(what: str) -> str:
+    """Return why this place does not have what is needed; empty when it does."""
+    known: dict[str, Callable[[], str]] = {
+        "kvm": _lack_of_kvm,
+        "registry": _lack_of_registry,
+        "fcos": _lack_of_fcos,
+        "libvirtd": _lack_of_libvirtd,
+    }
+    if what in known:
+        return known[what]()
+    return "" if shutil.which(what) else f"the program {what} is not installed"
+
+
+def _lack_of_kvm() -> str:
+    """Believe KVM only after it has booted the embedded guest, as the library does."""
+    from toolbox.lib.core.errors import HabitatError
+    from toolbox.lib.machine import accel, images
+
+    try:
+        verdict = accel.probe(images.find("debian"))
+    except HabitatError as error:
+        return error.message
+    return "" if verdict.accelerator == accel.KVM else verdict.reason
+
+
+def _lack_of_registry() -> str:
+    try:
+        urllib.request.urlopen(REGISTRY, timeout=REGISTRY_SECONDS).close()
+    except urllib.error.HTTPError:
+        return ""
+    except OSError as error:
+        return f"{REGISTRY} does not answer: {error}"
+    return ""
+
+
+def _lack_of_fcos() -> str:
+    from toolbox.lib.core.errors import HabitatError
+    from toolbox.lib.machine import images
+
+    try:
+        images.find("fcos")
+    except HabitatError as error:
+        return error.message
+    return ""
+
+
+def _lack_of_libvirtd() -> str:
+    folder = Path("/run/libvirt" if os.geteuid() == 0 else f"/run/user/{os.geteuid()}/libvirt")
+    if any((folder / name).is_socket() for name in LIBVIRT_SOCKETS):
+        return ""
+    return f"no daemon listens in {folder}"
+
+
+@pytest.fixture
+def habitat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep state, cache and sockets in a folder of the test; return that folder."""
+    folder = tmp_path / "habitat"
+    for variable, name in (
+        ("INFRA_STATE", "state"),
+        ("INFRA_CACHE", "cache"),
+        ("XDG_RUNTIME_DIR", "run"),
+    ):
+        (folder / name).mkdir(parents=True)
+        monkeypatch.setenv(variable, str(folder / name))
+    return folder
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Return a function that puts a program on PATH, before all others."""
+    folder = tmp_path / "fake-programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+    def put(name: str, script: str) -> Path:
+        path = folder / name
+        path.write_text(script if script.startswith("#!") else f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return put

@@ -1,0 +1,275 @@
+"""The program: exit codes, suggestions, whose tasks they are, and whose mistake it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Ended
+
+OWN = """
+@task(help={"name": "whom"})
+def greet(context, name="world", loud=False):
+    '''Greet.
+
+    Examples:
+        invoke greet web
+    '''
+    print("hello", name, "!" if loud else ".")
+
+@task
+def words(context):
+    '''Print the words after two dashes.'''
+    from toolbox.tasks import show
+    print(show.rest(context))
+
+@task
+def ask(context, name):
+    '''Need a name.'''
+"""
+RAISES = """
+from toolbox.lib.core.errors import *
+from toolbox.lib.core.report import Finding, Severity
+from invoke.exceptions import Exit
+@task
+def fail(context):
+    raise {what}
+"""
+
+
+def test_done(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """A task that did what was asked exits 0, its words on stdout."""
+    tasks(OWN)
+
+    ended = invoke("greet", "--name", "web")
+
+    assert (ended.code, ended.out, ended.err) == (0, "hello web .\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        (["greet", "web"], "hello web ."),
+        (["greet", "web", "--loud"], "hello web !"),
+        (["greet", "--loud", "web"], "hello web !"),
+        (["greet", "ask", "greet"], "hello world ."),
+        (["greet"], "hello world ."),
+        (["greet", "--name", "db"], "hello db ."),
+        (["ask", "me"], ""),
+    ],
+)
+def test_a_bare_word_is_the_name(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None], words: list[str], out: str
+) -> None:
+    """A word behind a task is its name, unless it is a task."""
+    tasks(OWN)
+
+    assert invoke(*words).out.strip() == out
+
+
+def test_unknown_task(invoke: Callable[..., Ended]) -> None:
+    """A task that does not exist is an error of the call, with a suggestion."""
+    ended = invoke("sim.upp")
+
+    assert ended.code == 2
+    assert not ended.out
+    assert "error: there is no task sim.upp\n" in ended.err
+    assert "hint: did you mean sim.up" in ended.err
+
+
+def test_unknown_task_like_none(invoke: Callable[..., Ended]) -> None:
+    """A word that is like no task leads to the list."""
+    ended = invoke("zzzzzz")
+
+    assert ended.code == 2
+    assert "--list" in ended.err
+
+
+def test_unknown_option(invoke: Callable[..., Ended]) -> None:
+    """An option that does not exist is an error of the call, with a suggestion."""
+    ended = invoke("sim", "--acel", "tcg")
+
+    assert ended.code == 2
+    assert ended.err.startswith("error: sim has no option --acel\n")
+    assert "did you mean --accel" in ended.err
+
+
+def test_wrong_value(invoke: Callable[..., Ended]) -> None:
+    """A value of the wrong kind is an error of the call."""
+    ended = invoke("sim", "--deadline", "soon")
+
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "told"),
+    [
+        ("ToolboxError('no room', hint='make some')", 1, "error: no room\n\nhint: make some\n"),
+        ("UsageError('no such host')", 2, "error: no such host\n"),
+        ("HabitatError('no kvm')", 3, "error: no kvm\n"),
+        ("VerificationError('forged')", 4, "error: forged\n"),
+        ("DeadlineError('too long')", 124, "error: too long\n"),
+        ("KeyboardInterrupt", 130, "interrupted; what was begun has been cleaned up\n"),
+        ("Exit(code=7)", 7, ""),
+        ("Exit('enough', code=5)", 5, "enough\n"),
+    ],
+)
+def test_exit_codes(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None], what: str, code: int, told: str
+) -> None:
+    """Each kind of end has its exit code and its words, on stderr."""
+    tasks(RAISES.format(what=what))
+
+    ended = invoke("fail")
+
+    assert (ended.code, ended.out, ended.err) == (code, "", told)
+
+
+def test_our_mistake(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """Whatever else is raised is our mistake, and shows where."""
+    tasks(RAISES.format(what="ZeroDivisionError('x')"))
+
+    ended = invoke("fail")
+
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+    assert "this is a mistake in infra-toolbox" in ended.err
+
+
+def test_findings(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """Places in what a person wrote come before the error, each on its line."""
+    finding = "Finding('main.bu', 12, 3, Severity.ERROR, 'x', 'no', 'do')"
+    tasks(RAISES.format(what=f"UsageError('wrong', findings=[{finding}])"))
+
+    assert invoke("fail").err == "main.bu:12:3: error[x]: no\n  hint: do\nerror: wrong\n"
+
+
+def test_annotations(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a workflow of GitHub findings are annotations, with what would end them escaped."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    finding = r"Finding('main.bu', 12, None, Severity.INFO, 'x', '50%\nmore', 'do')"
+    tasks(RAISES.format(what=f"UsageError('wrong', findings=[{finding}])"))
+
+    assert invoke("fail").err.startswith("::notice file=main.bu,line=12::50%25%0Amore (do)\n")
+
+
+@pytest.mark.parametrize(
+    "words", [["a b", "c"], ["it's"], ["$HOME", "*", '"'], ["--list"], ["-x", "--", "y"]]
+)
+def test_words_after_the_dashes(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None], words: list[str]
+) -> None:
+    """Words after two dashes arrive as they were given."""
+    tasks(OWN)
+
+    ended = invoke("words", "--", *words)
+
+    assert (ended.code, ended.out) == (0, f"{words}\n")
+
+
+def test_no_words_after_the_dashes(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None]
+) -> None:
+    """There need not be any."""
+    tasks(OWN)
+
+    assert invoke("words", "--").out == "[]\n"
+    assert invoke("words").out == "[]\n"
+
+
+def test_own_tasks_win(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """A project's own tasks.py is used instead of the shipped tasks."""
+    tasks(OWN)
+
+    ended = invoke("--list")
+
+    assert "greet" in ended.out
+    assert "sim" not in ended.out
+
+
+def test_own_tasks_of_a_folder_above(
+    invoke: Callable[..., Ended],
+    tasks: Callable[[str], None],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The project's tasks.py is found from its folders."""
+    tasks(OWN)
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+
+    assert invoke("greet").out == "hello world .\n"
+
+
+def test_shipped_tasks(invoke: Callable[..., Ended]) -> None:
+    """Without a tasks.py there are the shipped tasks."""
+    ended = invoke("--list")
+
+    assert ended.code == 0
+    assert "sim.up" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("def broken(:\n", "tasks.py:2: "),
+        ("\nimport no_such_module\n", "tasks.py:3: "),
+        ("no_such_name\n", "tasks.py:2: "),
+        ("1 / 0\n", "tasks.py:2: "),
+    ],
+    ids=["syntax", "import", "name", "other"],
+)
+def test_broken_tasks(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None], folder: Path, text: str, place: str
+) -> None:
+    """A tasks.py that is broken says where, and is no mistake of ours."""
+    tasks(text)
+
+    ended = invoke("sim")
+
+    assert ended.code == 2
+    assert f"error: {folder}/{place}the project's tasks cannot be loaded: " in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_nothing_given(invoke: Callable[..., Ended]) -> None:
+    """Without a task the tasks are listed, with the next step."""
+    ended = invoke()
+
+    assert ended.code == 0
+    assert "sim.up" in ended.out
+    assert "next: " in ended.err
+
+
+def test_help(invoke: Callable[..., Ended]) -> None:
+    """Help of the program lists options and tasks."""
+    ended = invoke("--help")
+
+    assert ended.code == 0
+    assert "--version" in ended.out
+    assert "sim.up" in ended.out
+
+
+def test_help_of_a_task(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """Help of a task tells usage, options and examples."""
+    tasks(OWN)
+
+    ended = invoke("greet", "--help")
+
+    assert ended.code == 0
+    assert ended.out.startswith("usage: invoke greet [options] [NAME]\n\nGreet.\n\noptions:\n")
+    assert "whom" in ended.out
+    assert ended.out.rstrip().endswith("examples:\n  invoke greet web")
+
+
+def test_version(invoke: Callable[..., Ended]) -> None:
+    """The version is ours, not Invoke's."""
+    assert invoke("--version").out == "infra-toolbox 1\n"

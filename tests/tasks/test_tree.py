@@ -1,0 +1,111 @@
+"""The shipped tasks: complete help, and a list that is quick because nothing heavy is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import toolbox
+from toolbox.tasks import tree
+
+if TYPE_CHECKING:
+    from typing import Any
+
+HEAVY = {
+    "cryptography",
+    "jinja2",
+    "libvirt",
+    "paramiko",
+    "pulumi",
+    "pulumi_libvirt",
+    "pulumi_tls",
+    "pydantic",
+    "pytest",
+    "testinfra",
+}
+CALL = """
+import json, sys
+from toolbox.tasks.program import main
+try:
+    main(["invoke", *sys.argv[1:]])
+except SystemExit as end:
+    print(json.dumps([end.code, sorted(sys.modules)]), file=sys.stderr)
+"""
+TREE = tree()
+NAMES = sorted(TREE.task_names)
+
+
+def _loaded(folder: Path, *words: str) -> tuple[int, set[str]]:
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", CALL, *words],
+        env={"PYTHONPATH": str(Path(toolbox.__file__).parents[1]), "PATH": "/usr/bin:/bin"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    return code, set(modules)
+
+
+@pytest.mark.parametrize("words", [["--list"], ["--help"], ["sim", "--help"]], ids=" ".join)
+def test_listing_is_light(tmp_path: Path, words: list[str]) -> None:
+    """Listing and explaining load nothing heavy."""
+    code, modules = _loaded(tmp_path, *words)
+
+    assert code == 0
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_is_light(invoke: Any, name: str) -> None:
+    """Each task explains itself, with examples that name it."""
+    before = set(sys.modules) & HEAVY
+
+    ended = invoke(name, "--help")
+
+    assert ended.code == 0
+    assert "examples:" in ended.out
+    usage = ended.out.split()[2]
+    assert usage in {name, name.partition(".")[0]}
+    assert f"  invoke {usage}" in ended.out.partition("examples:")[2]
+    assert set(sys.modules) & HEAVY == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_summary(name: str) -> None:
+    """Each task has one sentence first, which fits a line."""
+    task: Any = TREE[name]
+    first = (task.__doc__ or "").strip().split("\n")[0]
+
+    assert first.endswith((".", "explains one.")), first
+    assert len(first) <= 90
+
+
+WORDLESS = """
+from toolbox.tasks import tree
+tasks = tree()
+for name in tasks.task_names:
+    for argument in tasks[name].get_arguments():
+        if not argument.help:
+            print(name, argument.name)
+"""
+
+
+def test_help_is_complete() -> None:
+    """Each option of each task has a word of help; a process of its own, as parsers use it up."""
+    done = subprocess.run(
+        [sys.executable, "-c", WORDLESS],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(toolbox.__file__).parent.parent)},
+    )
+
+    assert done.stdout == ""

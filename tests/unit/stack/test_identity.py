@@ -1,0 +1,43 @@
+"""The outputs of an identity stack get their types: secrets are secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.stack.identity import identity
+
+HOST = {
+    "ssh_host_key": "ssh-private",
+    "ssh_host_public_key": "ssh-ed25519 AAAA\n",
+    "tls_key": "tls-private",
+    "tls_certificate": "certificate",
+}
+OUTPUTS = {
+    "ca_certificate": "ca",
+    "provision_key": "provision-private",
+    "provision_public_key": "ssh-ed25519 BBBB\n",
+    "hosts": {"web": HOST},
+}
+
+
+def test_identity() -> None:
+    """Keys are secrets, public halves have no line end."""
+    found = identity(OUTPUTS)
+
+    assert found.provision_key == Secret("provision-private")
+    assert found.provision_public_key == "ssh-ed25519 BBBB"
+    assert found.hosts["web"].tls_key == Secret("tls-private")
+    assert found.hosts["web"].ssh_host_public_key == "ssh-ed25519 AAAA"
+    assert "private" not in repr(found)
+
+
+def test_no_hosts() -> None:
+    """A project may have no host yet."""
+    assert identity(OUTPUTS | {"hosts": {}}).hosts == {}
+
+
+def test_incomplete() -> None:
+    """Outputs of another program are no identity."""
+    with pytest.raises(KeyError):
+        identity({"hosts": {}})
