@@ -20,10 +20,42 @@ if TYPE_CHECKING:
 LAUNCHER = Path(__file__).parents[2] / "infra"
 
 # Reason: the launcher may use these and no others, so the list is also what it needs of a host.
-PROGRAMS = (
-    "sh awk basename cat chmod chown cmp cp cut date dirname env find grep head ln ls mkdir mktemp mv "
-    "readlink rm rmdir sed sha256sum sleep sort tail tar timeout touch tr uname xargs"
-).split()
+PROGRAMS = [
+    "sh",
+    "awk",
+    "basename",
+    "cat",
+    "chmod",
+    "chown",
+    "cmp",
+    "cp",
+    "cut",
+    "date",
+    "dirname",
+    "env",
+    "find",
+    "grep",
+    "head",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "readlink",
+    "rm",
+    "rmdir",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "tail",
+    "tar",
+    "timeout",
+    "touch",
+    "tr",
+    "uname",
+    "xargs",
+]
 
 FAKE = """#!{python} -IS
 import json, os, re, sys
@@ -108,7 +140,7 @@ class FakeHost:
         copy = self.folder / "infra"
         if not copy.exists():
             shutil.copy(LAUNCHER, copy)
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             ["/bin/sh", str(launcher or copy), *words],
             cwd=cwd or self.project,
             env={
@@ -186,7 +218,7 @@ class RealHost:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start the launcher in a session of its own."""
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             [str(LAUNCHER), *words],
             cwd=self.project,
             env=self.environment,
@@ -237,7 +269,7 @@ def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     command = [str(place / "infra"), "image"]
     for expected in ("the image is ready", ""):  # Reason: the second time there is nothing to do
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, cwd=place, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr

@@ -106,7 +106,7 @@ def test_a_container_that_does_not_start_is_an_error(host: FakeHost) -> None:
     assert "no space left on device" in done.stderr
 
 
-def test_root_works_for_the_projects_owner(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_works_for_the_projects_owner(host: FakeHost) -> None:
     """Root's podman runs the container as the owner of the project, with a home in the state."""
     owned = f'#!/bin/sh\nfor last; do :; done\n[ "$last" = "{host.project}" ] && '
     owned += 'echo "drwxr-xr-x 2 1234 1235 40 Jan 1 x" && exit\nexec /bin/ls "$@"\n'

@@ -97,7 +97,7 @@ def test_what_was_found_out_is_kept_for_this_boot(host: FakeHost) -> None:
 
 
 def test_selinux_labels_are_left_alone(host: FakeHost) -> None:
-    """With SELinux enforcing, confinement is switched off for the container; nothing is relabelled."""
+    """Under SELinux the container runs without confinement, and nothing is relabelled."""
     host.write("sys/fs/selinux/enforce", "1")
     host.run("sim")
     assert "--security-opt label=disable" in " ".join(host.created())
@@ -114,7 +114,7 @@ def test_permissive_selinux_needs_nothing(host: FakeHost) -> None:
 @pytest.mark.parametrize(
     ("uid", "runtime", "groups"), [(1000, "crun", True), (1000, "runc", False), (0, "crun", False)]
 )
-def test_kvm_is_handed_on(host: FakeHost, uid: int, runtime: str, groups: bool) -> None:  # noqa: FBT001
+def test_kvm_is_handed_on(host: FakeHost, uid: int, runtime: str, groups: bool) -> None:
     """The device goes in; the user's groups only where there are some and crun can keep them."""
     host.write("dev/kvm")
     host.user(uid)

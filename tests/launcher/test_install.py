@@ -22,7 +22,8 @@ def without_podman(host: FakeHost, *managers: str) -> None:
     host.fake("later", *managers)
     for manager in managers:
         program = host.folder / "bin" / manager
-        brought = f"\nif 'install' in words or '-S' in words: os.symlink({str(host.folder / 'bin' / 'later')!r}, "
+        later = str(host.folder / "bin" / "later")
+        brought = f"\nif 'install' in words or '-S' in words: os.symlink({later!r}, "
         brought += f"{str(host.folder / 'bin' / 'podman')!r})\n"
         text = program.read_text().replace("line = ", brought + "line = ")
         program.write_text(text)
@@ -57,7 +58,7 @@ def test_debian_gets_what_makes_podman_work(host: FakeHost) -> None:
     assert host.run("sim").returncode == 0
     update, install = host.calls("apt-get")
     assert update[:2] == ["apt-get", "update"]
-    assert DEBIAN <= set(install)
+    assert set(install) >= DEBIAN
     assert "--no-install-recommends" in install
 
 
@@ -136,7 +137,7 @@ def test_dry_run_prints_the_installation(host: FakeHost) -> None:
 
 
 @pytest.mark.parametrize(("answer", "installed"), [("y\n", True), ("\n", True), ("n\n", False)])
-def test_on_a_terminal_a_person_is_asked(host: FakeHost, answer: str, installed: bool) -> None:  # noqa: FBT001
+def test_on_a_terminal_a_person_is_asked(host: FakeHost, answer: str, installed: bool) -> None:
     """Enter and y install; n ends with code 3."""
     without_podman(host, "dnf")
     host.run("--help")  # Reason: makes the copy of the launcher and the answers
@@ -146,7 +147,7 @@ def test_on_a_terminal_a_person_is_asked(host: FakeHost, answer: str, installed:
         "HOME": str(host.folder / "home"),
         "INFRA_HOST_ROOT": str(host.root),
     }
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         ["/bin/sh", str(host.folder / "infra"), "sim"],
         cwd=host.project,
         env=environment,

@@ -54,7 +54,7 @@ def test_a_task_runs_in_the_current_folder(real: RealHost) -> None:
     """The project has the same path inside; what is written there is there."""
     below = real.project / "a b"
     below.mkdir()
-    process = subprocess.run(  # noqa: S603
+    process = subprocess.run(
         [str(real.launcher), "run", "sh", "-c", "pwd; touch made"],
         cwd=below,
         env=real.environment,
@@ -107,11 +107,11 @@ def test_a_deaf_task_ends_at_the_third_interrupt(real: RealHost) -> None:
 
 
 def drive(real: RealHost, words: list[str], wait: bytes, send: bytes) -> tuple[bytes, int]:
-    """Run the launcher on a terminal, type something once a text was seen, return what it showed."""
+    """Run the launcher on a terminal, type once a text was seen, return what it showed."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(real.project)
-        os.execve(real.launcher, [str(real.launcher), *words], real.environment)  # noqa: S606
+        os.execve(real.launcher, [str(real.launcher), *words], real.environment)
     seen, typed, end = b"", False, time.monotonic() + 60
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
@@ -184,7 +184,10 @@ def test_the_ssh_agent_can_be_reached(real: RealHost, short: Path) -> None:
 
 def test_running_machines_outlive_tasks_and_flags(real: RealHost) -> None:
     """A process called qemu-system-… keeps its container until `./infra stop`."""
-    start = "cp /bin/sleep /tmp/qemu-system-x86_64; setsid /tmp/qemu-system-x86_64 600 >/dev/null 2>&1 &"
+    start = (
+        "cp /bin/sleep /tmp/qemu-system-x86_64; "
+        "setsid /tmp/qemu-system-x86_64 600 >/dev/null 2>&1 &"
+    )
     assert real.run("run", "sh", "-c", start).returncode == 0
     real.environment["LIBVIRT_DEFAULT_URI"] = "test:///default"
     done = real.run("run", "sh", "-c", "cat /proc/[0-9]*/comm")
@@ -205,7 +208,7 @@ def test_stop_saves_and_the_state_stays(real: RealHost) -> None:
 
 def test_a_reader_of_the_output_is_not_kept_waiting(real: RealHost) -> None:
     """The container that the first task leaves behind holds no end of a pipe."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         ["/bin/sh", "-c", '"$0" run echo done | cat', str(real.launcher)],
         cwd=real.project,
         env=real.environment,

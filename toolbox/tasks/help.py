@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
@@ -20,13 +20,11 @@ def help_(_context: Context) -> None:
         invoke help
         invoke sim.ssh --help
     """
-    from invoke.tasks import Task
-
     from toolbox.tasks import tree
 
     tasks = tree()
     for name in sorted(tasks.task_names):
-        found: Task[object] = tasks[name]
+        found: Any = tasks[name]
         summary = (found.__doc__ or "").strip().split("\n")[0]
         show.data(f"  {name:<16} {summary}")
     show.next_step("invoke TASK --help explains a task; invoke sim is where to begin")

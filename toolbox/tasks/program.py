@@ -14,6 +14,8 @@ import shlex
 import signal
 import sys
 import traceback
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.collection import Collection
@@ -22,11 +24,14 @@ from invoke.program import Program
 
 import toolbox
 from toolbox.lib.core.errors import Interrupted, ToolboxError, UsageError
+from toolbox.lib.habitat.init import divide
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
+
+    from invoke.parser import Parser
 
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
 EXAMPLES = "Examples:"
@@ -67,7 +72,7 @@ class ToolboxProgram(Program):
             code = Interrupted.exit_code
         except Exception:  # noqa: BLE001 - the last handler: whatever gets here is our mistake
             show.say(traceback.format_exc())
-            show.say("error: this is a mistake in infra-toolbox; please report it with the lines above")
+            show.say("error: this is a mistake in infra-toolbox; please report the lines above")
             code = ToolboxError.exit_code
         if exit:
             sys.exit(code)
@@ -82,6 +87,9 @@ class ToolboxProgram(Program):
             self.parse_cleanup()
         except ParseError as error:
             raise self._misunderstood(error) from error
+        except ValueError as error:
+            message = f"an option has a value of the wrong kind: {error}"
+            raise UsageError(message, hint=f"{self.binary} TASK --help shows the kinds") from error
         self.update_config()
         self.execute()
 
@@ -90,17 +98,22 @@ class ToolboxProgram(Program):
         if not self.args.collection.value and not _has_tasks(self.args["search-root"].value):
             from toolbox.tasks import ns
 
-            self.collection = Collection.from_module(_Module(ns))
+            module = ModuleType("tasks")
+            vars(module)["ns"] = ns
+            self.collection = Collection.from_module(module)
             return
         try:
             super().load_collection()
-        except (ImportError, SyntaxError, NameError, AttributeError, TypeError) as error:
+        except (ToolboxError, Exit):
+            raise
+        except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             file, line = place.filename, place.lineno
             if isinstance(error, SyntaxError):
                 file, line = error.filename or file, error.lineno or line
             message = f"{file}:{line}: the project's tasks cannot be loaded: {error}"
-            raise UsageError(message, hint="invoke uses the shipped tasks in a folder without tasks.py") from error
+            hint = "invoke uses the shipped tasks in a folder without tasks.py"
+            raise UsageError(message, hint=hint) from error
 
     def no_tasks_given(self) -> None:
         """List the tasks, as there is nothing else to do."""
@@ -123,6 +136,7 @@ class ToolboxProgram(Program):
         text, _, examples = (inspect.getdoc(task) or "").partition(EXAMPLES)
         options = self.parser.contexts[name].help_tuples()
         positional = " [NAME]" if "--name" in self.parser.contexts[name].flags else ""
+        name = self._spoken(name)
         show.data(f"usage: {self.binary} {name}{' [options]' if options else ''}{positional}\n")
         show.data(f"{text.strip()}\n")
         if options:
@@ -130,6 +144,21 @@ class ToolboxProgram(Program):
             self.print_columns(options)
         if examples.strip():
             show.data(f"examples:\n{_indented(examples)}")
+
+    def _make_parser(self) -> Parser:
+        # Reason: Invoke takes the words of help out of the tasks when it makes a parser, so a
+        # second one would have none.
+        tasks = [self.collection[name] for name in self.collection.task_names]
+        words = [dict(task.help) for task in tasks]
+        parser = super()._make_parser()
+        for task, kept in zip(tasks, words, strict=True):
+            task.help = kept
+        return parser
+
+    def _spoken(self, name: str) -> str:
+        """Return how one calls a task: that of a collection by the collection's name."""
+        collection = name.rpartition(".")[0]
+        return collection if collection in self.parser.contexts[name].aliases else name
 
     def _named(self, words: Sequence[str]) -> list[str]:
         """Give the parameter ``name`` of a task to a bare word behind it: ``sim.ssh web``.
@@ -160,7 +189,7 @@ class ToolboxProgram(Program):
         if word.startswith("-"):
             given = error.context.name if error.context is not None else None
             known = list(contexts[given].flags) if given else list(self.initial_context.flags)
-            what = f"{given or self.binary} has no option {word}"
+            what = f"{self._spoken(given) if given else self.binary} has no option {word}"
         else:
             known = [*contexts, *(alias for name in contexts.values() for alias in name.aliases)]
             what = f"there is no task {word}"
@@ -169,20 +198,15 @@ class ToolboxProgram(Program):
         return UsageError(what, hint=meant)
 
 
-class _Module:
-    """A stand-in for a module that holds nothing but a namespace."""
-
-    __name__ = "tasks"
-
-    def __init__(self, ns: Collection) -> None:
-        self.ns = ns
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `invoke`; the entry point of the console scripts."""
+    divide()
     signal.signal(signal.SIGTERM, _terminated)
     program = ToolboxProgram(
-        name="infra-toolbox", version=toolbox.__version__, binary="invoke", binary_names=["invoke", "inv"]
+        name="infra-toolbox",
+        version=toolbox.__version__,
+        binary="invoke",
+        binary_names=["invoke", "inv"],
     )
     program.run(list(argv) if argv is not None else None)
 
@@ -202,14 +226,9 @@ def _with_one_rest(words: list[str]) -> list[str]:
 
 
 def _has_tasks(start: str | None) -> bool:
-    folder = os.path.abspath(start or ".")  # noqa: PTH100 - a search root need not exist
-    while True:
-        if any(os.path.exists(os.path.join(folder, name)) for name in ("tasks.py", "tasks/__init__.py")):  # noqa: PTH110, PTH118
-            return True
-        parent = os.path.dirname(folder)  # noqa: PTH120
-        if parent == folder:
-            return False
-        folder = parent
+    folder = Path(start or ".").absolute()
+    places = ("tasks.py", "tasks/__init__.py")
+    return any((above / name).exists() for above in (folder, *folder.parents) for name in places)
 
 
 def _indented(text: str) -> str:

@@ -83,7 +83,8 @@ def end(exit_code: int) -> NoReturn:
 def error(problem: ToolboxError) -> None:
     """Print an error: what, where, and what to do."""
     for finding in problem.findings:
-        say(_annotation(finding) if os.environ.get("GITHUB_ACTIONS") == "true" else finding.render())
+        annotated = os.environ.get("GITHUB_ACTIONS") == "true"
+        say(_annotation(finding) if annotated else finding.render())
     say(f"error: {problem.message}")
     if problem.hint:
         say(f"\nhint: {problem.hint}")

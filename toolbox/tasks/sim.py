@@ -52,7 +52,7 @@ def _options(accel: str, os: str, deadline: int, hosts: str) -> Options:
 
 
 @task(default=True, help=HELP)
-def sim(  # noqa: PLR0913 - each is a command line option
+def sim(
     _context: Context,
     accel: str = "auto",
     os: str = "",
@@ -68,8 +68,8 @@ def sim(  # noqa: PLR0913 - each is a command line option
         invoke sim --hosts web,db
     """
     from toolbox.lib.core.steps import step
-    from toolbox.lib.simulation.up import up
     from toolbox.lib.simulation.prove import prove
+    from toolbox.lib.simulation.up import up
 
     wanted = project()
     with up(wanted, _options(accel, os, deadline, hosts)) as simulation:
@@ -79,7 +79,7 @@ def sim(  # noqa: PLR0913 - each is a command line option
 
 
 @task(help=HELP)
-def up(  # noqa: PLR0913 - each is a command line option
+def up(
     _context: Context,
     accel: str = "auto",
     os: str = "",
@@ -315,7 +315,11 @@ def _row(machine: Running) -> dict[str, Any]:
 
 
 def _report(
-    name: str, simulation: Simulation, proofs: tuple[Proof, ...], *, as_json: bool
+    name: str,
+    simulation: Simulation,
+    proofs: tuple[Proof, ...],
+    *,
+    as_json: bool,
 ) -> None:
     """Print what there is and what was proven; fail when something was not."""
     failed = [proof for proof in proofs if not proof.ok]
@@ -341,7 +345,9 @@ def _next() -> str:
     """Say what to do next, which depends on how long the machines will be there."""
     import os
 
-    if os.getpid() == 1:
+    from toolbox.lib.habitat.init import MARK
+
+    if os.environ.get(MARK):
         # Reason: the first process of a container takes everything with it.
         return "the machines end with this container; ./infra sim keeps them in one that stays"
     return "invoke sim.ssh logs in, sim.down shuts down, sim.clean removes everything"
@@ -359,5 +365,6 @@ def _words(simulation: Simulation, proofs: tuple[Proof, ...]) -> None:
 
 
 ns = Collection("sim", sim, up, preview, list_, status, ssh, console, logs)
+further: Any
 for further in (show_, down, stop, clean, pulumi):
     ns.add_task(further)

@@ -14,7 +14,7 @@ from toolbox.lib.inventory.document import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from jinja2 import Environment as Jinja
     from jinja2 import nodes
@@ -232,12 +232,12 @@ def _undefined_finding(undefined: Any, file: str, names: Mapping[str, Any]) -> F
 
 def _calling_line() -> int | None:
     """Return the line of the template that is being rendered."""
-    frame = sys._getframe()  # noqa: SLF001 - the only way to the caller's line
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - the only way to the caller's line
     while frame is not None:
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:
             return int(template.get_corresponding_lineno(frame.f_lineno))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

@@ -1,5 +1,7 @@
 """Errors a person can cause or meet, each with its exit code.
 
+They stand below each other like this:
+
     ToolboxError             1    something wanted could not be done
     ├── ProgramFailed        1    another program failed
     ├── UsageError           2    the call or what was written is wrong

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from toolbox.lib.core.errors import HabitatError
+
 NAME = "infra-toolbox"
 
 
@@ -55,13 +57,22 @@ def runtime_dir() -> Path:
 
     It is below ``$XDG_RUNTIME_DIR``, below ``/run`` for root, and below the temporary folder
     otherwise; its path is short, as socket names are limited to 107 bytes (unix(7)).
+
+    Raises:
+        HabitatError: The folder is somebody else's.
     """
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and os.access(given, os.W_OK):
         return private_directory(Path(given) / NAME)
     if os.geteuid() == 0:
         return private_directory(Path("/run") / NAME)
-    return private_directory(Path(tempfile.gettempdir()) / f"{NAME}-{os.geteuid()}")
+    fallback = private_directory(Path(tempfile.gettempdir()) / f"{NAME}-{os.geteuid()}")
+    facts = fallback.lstat()
+    if facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+        # Reason: in a folder that everybody can write to, somebody else may have been first.
+        message = f"{fallback} is not private: it belongs to somebody else, or others can enter it"
+        raise HabitatError(message, hint="remove it, or set XDG_RUNTIME_DIR")
+    return fallback
 
 
 def _home(own: str, xdg: str, fallback: str) -> Path:

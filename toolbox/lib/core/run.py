@@ -163,10 +163,14 @@ def spawn(
         if cwd is not None and not cwd.is_dir():
             raise
         raise ProgramMissing(command[0]) from error
+    ended_well = False
     try:
         yield process
+        ended_well = process.poll() is not None
     finally:
-        _end(process)
+        if not ended_well:
+            _end_group(process)
+        _close(process)
 
 
 def environment() -> dict[str, str]:
@@ -185,14 +189,17 @@ def which(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    # Reason: also when the program itself has ended, as what it left behind may hold its output.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with suppress(OSError):

@@ -51,7 +51,7 @@ class _Recorder:
             return
         stream: TextIO = sys.stderr
         with self.lock:
-            print(f"{INDENT * self.depth}{text}", file=stream, flush=True)  # noqa: T201
+            print(f"{INDENT * self.depth}{text}", file=stream, flush=True)
 
 
 _recorder = _Recorder()

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def until(
-    check: Callable[[bool], T | None], *, deadline: float, interval: float, what: str
-) -> T:
+def until(check: Callable[[bool], T | None], *, deadline: float, interval: float, what: str) -> T:
     """Call a check until it returns something.
 
     Args:

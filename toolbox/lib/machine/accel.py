@@ -111,9 +111,7 @@ def _command(image: GuestImage, console: Path, monitor: Path) -> list[str | Path
     ]
 
 
-def _watch(
-    process: subprocess.Popen[bytes], console: Path, monitor: Path, end: float
-) -> Verdict:
+def _watch(process: subprocess.Popen[bytes], console: Path, monitor: Path, end: float) -> Verdict:
     while time.monotonic() < end:
         text = console.read_text(errors="replace") if console.exists() else ""
         if USER_SPACE in text:

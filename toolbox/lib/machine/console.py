@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TAIL_LINES = 25
-# Reason: terminals' escape sequences (ECMA-48 CSI and OSC) and carriage returns are not text.
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|\r")
+# Reason: terminals' escape sequences (ECMA-48 CSI, OSC and the short ones of ECMA-35, such as the
+# reset with which firmware begins) and carriage returns are not text.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r"
+)
 
 
 class Phase(StrEnum):

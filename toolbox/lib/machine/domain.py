@@ -123,10 +123,8 @@ class Domain:
     def _devices(self, root: ET.Element) -> None:
         devices = ET.SubElement(root, "devices")
         disk = ET.SubElement(devices, "disk", type="file", device="disk")
-        # Reason: a simulated disk need not survive a crash of the habitat, so no flush is waited for.
-        ET.SubElement(
-            disk, "driver", name="qemu", type="qcow2", cache="unsafe", discard="unmap"
-        )
+        # Reason: a simulated disk need not survive a crash of its habitat; no flush is waited for.
+        ET.SubElement(disk, "driver", name="qemu", type="qcow2", cache="unsafe", discard="unmap")
         ET.SubElement(disk, "source", file=str(self.disk))
         ET.SubElement(disk, "target", dev="vda", bus="virtio")
         network = ET.SubElement(devices, "interface", type="user")

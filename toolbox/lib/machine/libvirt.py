@@ -15,17 +15,18 @@ from toolbox.lib.core.wait import until
 START_SECONDS = 20.0
 # Reason: in a plain container nothing may be chowned, no cgroup made, no namespace entered, and no
 # second daemon keeps the logs; the container itself is the boundary around the machines.
-DRIVER_SETTINGS = """\
-user = "root"
-group = "root"
-dynamic_ownership = 0
-remember_owner = 0
+SETTINGS = """\
 security_driver = "none"
 cgroup_controllers = []
 namespaces = []
 stdio_handler = "file"
 """
-
+ROOT_SETTINGS = """\
+user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+"""
 
 VOLUME = Path("/var/lib/infra-toolbox")
 """Where the launcher mounts the state of a project."""
@@ -74,7 +75,7 @@ class Hypervisor:
         return tuple(self.virsh("list", "--all", "--name").split())
 
     def state(self, name: str) -> str:
-        """Return a domain's state in libvirt's words, such as ``running``; empty when it is none."""
+        """Return a domain's state in libvirt's words, such as ``running``; empty without one."""
         return self.virsh("domstate", name, check=False)
 
     def is_alive(self) -> bool:
@@ -83,7 +84,7 @@ class Hypervisor:
 
 
 def default_uri() -> str:
-    """Return ``$LIBVIRT_DEFAULT_URI``, or the system daemon for root and the session's for others."""
+    """Return ``$LIBVIRT_DEFAULT_URI``, or root's system daemon or a person's session daemon."""
     fallback = "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
     return os.environ.get("LIBVIRT_DEFAULT_URI") or fallback
 
@@ -97,6 +98,9 @@ def connect() -> Hypervisor:
     Raises:
         HabitatError: The given daemon does not answer, or ours does not start.
     """
+    if os.geteuid() != 0 and not os.environ.get("XDG_RUNTIME_DIR"):
+        # Reason: daemon, virsh and the provider each have another fallback; they must meet.
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime_dir())
     hypervisor = Hypervisor(default_uri())
     if hypervisor.is_alive():
         return hypervisor
@@ -117,12 +121,7 @@ def _start() -> None:
         "LIBVIRT_LOG_OUTPUTS": f"3:file:{log}",
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
-    if os.geteuid() == 0:
-        driver = Path("/etc/libvirt/qemu.conf")
-        # Reason: an administrator's own file stays as it is; only the packaged default, which has
-        # no active line, is replaced.
-        if not _has_settings(driver):
-            write_atomic(driver, DRIVER_SETTINGS.encode(), mode=0o600)
+    _configure()
     try:
         run(["libvirtd", "--daemon"], timeout=START_SECONDS, env=environment)
         until(
@@ -136,10 +135,21 @@ def _start() -> None:
         raise HabitatError(message, hint=f"its log is {log}") from error
 
 
+def _configure() -> None:
+    """Write the QEMU driver's settings where nobody has written any."""
+    root = os.geteuid() == 0
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    driver = Path("/etc/libvirt/qemu.conf") if root else home / "libvirt" / "qemu.conf"
+    # Reason: a person's own settings stay; only the packaged file, which has no active line, goes.
+    if not _has_settings(driver):
+        driver.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(driver, (SETTINGS + ROOT_SETTINGS * root).encode(), mode=0o600)
+
+
 def _keep() -> None:
     """Let libvirt keep its definitions and saved machines where they outlive the container.
 
-    The launcher mounts a volume for the project's state; domains that are defined in the container's
+    The launcher mounts a volume for the project's state; domains that are defined in a container's
     own layer would be forgotten while their disks are still there.
     """
     if not VOLUME.is_mount() or os.geteuid() != 0:

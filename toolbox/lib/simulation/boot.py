@@ -130,12 +130,13 @@ class Boot:
         while True:
             reading = read(text_of(self.domain.console, start=self.console_start))
             if reading.failure:
-                raise self._failed(reading.failure)
+                raise self._dead(reading.failure)
             if reading.phase is not Phase.POWER:
                 reach(reading.phase)
             state = self.hypervisor.state(self.domain.name)
             if state != RUNNING:
-                raise self._failed(f"the machine is {state or 'gone'}")
+                why = f"the machine is {state or 'gone'}"
+                raise self._dead(why)
             if answers(self.endpoint.address, self.endpoint.port):
                 reach(Phase.SSH)
                 return
@@ -145,7 +146,8 @@ class Boot:
     def _log_in(self, began: float, reach: Callable[[Phase], None]) -> None:
         result = self.client.run(self.endpoint.name, "true", timeout=LOGIN_SECONDS, check=False)
         if not result.ok:
-            raise self._failed(f"ssh refuses the login: {result.tail('stderr')}")
+            why = f"ssh refuses the login: {result.tail('stderr')}"
+            raise self._dead(why)
         self._check_deadline(began, Phase.SSH)
         reach(Phase.SSH)
 
@@ -162,7 +164,8 @@ class Boot:
             units = self.client.run(
                 self.endpoint.name, "systemctl --failed --no-legend --plain", check=False
             )
-            raise self._failed(f"the system is {state or 'not reachable'}\n{units.text.strip()}")
+            why = f"the system is {state or 'not reachable'}\n{units.text.strip()}"
+            raise self._dead(why)
 
     def _check_deadline(self, began: float, phase: Phase) -> None:
         if time.monotonic() - began > self.deadline:
@@ -170,7 +173,7 @@ class Boot:
             message += f"; it was in phase {phase}\n{self._last_lines()}"
             raise DeadlineError(message, hint="a slower machine needs more: invoke sim --deadline")
 
-    def _failed(self, why: str) -> ToolboxError:
+    def _dead(self, why: str) -> ToolboxError:
         message = f"{self.endpoint.name} does not boot: {why}\n{self._last_lines()}"
         hint = f"the whole console: invoke sim.logs {self.endpoint.name}"
         return ToolboxError(message, hint=hint)

@@ -92,7 +92,9 @@ class Health:
         return self.system == boot.RUNNING
 
 
-HEALTH = "systemctl is-system-running; systemctl --failed --no-legend --plain | cut -d' ' -f1; uptime -s"
+HEALTH = (
+    "systemctl is-system-running; systemctl --failed --no-legend --plain | cut -d' ' -f1; uptime -s"
+)
 
 
 def health(project: Project) -> tuple[Health, ...]:

@@ -78,26 +78,28 @@ class Plan:
 
     def domain(self, where: Layout) -> Domain:
         """Return its domain."""
-        name = self.host.name
-        return Domain(
-            name=where.domain(name),
-            uuid=self.record.uuid,
-            memory=self.host.sim.memory,
-            cpus=self.host.sim.cpus,
-            accelerator=self.record.accelerator,
-            disk=where.pool / f"{name}-{self.record.uuid[:8]}.qcow2",
-            console=where.console(name),
-            forwards=tuple(
-                Forward(host, guest) for guest, host in sorted(self.record.ports.items())
-            ),
-            labels={"simulation": where.label, "host": name, "project": where.project},
-        )
+        return domain_of(where, self.host, self.record)
 
-    def machine(self, where: Layout) -> machines_stack.Machine:
-        """Return it as the machines stack declares it."""
-        return machines_stack.Machine(
-            self.host.name, self.domain(where), self.image.disk, self.host.sim.disk
-        )
+
+def domain_of(where: Layout, host: Host, known: Record) -> Domain:
+    """Return the domain of a host's machine.
+
+    Args:
+        where: Layout of the simulation.
+        host: The host.
+        known: The machine's record.
+    """
+    return Domain(
+        name=where.domain(host.name),
+        uuid=known.uuid,
+        memory=host.sim.memory,
+        cpus=host.sim.cpus,
+        accelerator=known.accelerator,
+        disk=where.pool / f"{host.name}-{known.uuid[:8]}.qcow2",
+        console=where.console(host.name),
+        forwards=tuple(Forward(port, guest) for guest, port in sorted(known.ports.items())),
+        labels={"simulation": where.label, "host": host.name, "project": where.project},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
             configs = translate_all(project, hosts, identity)
         plans = plan(where, hosts, configs, hypervisor, options)
         with step("Bring disks and domains up"):
-            changes = _ensure_machines(where, plans, hypervisor)
+            changes = _ensure_machines(where, project, plans, hypervisor, options)
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
@@ -289,8 +291,12 @@ def _ports(where: Layout, host: Host, known: Record | None, taken: set[int]) -> 
 
 
 def _ensure_machines(
-    where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor
-) -> machines_stack.Changes:
+    where: Layout,
+    project: Project,
+    plans: Sequence[Plan],
+    hypervisor: Hypervisor,
+    options: Options,
+) -> Changes:
     for item in plans:
         name = where.domain(item.host.name)
         if hypervisor.state(name) != boot.RUNNING:
@@ -301,10 +307,20 @@ def _ensure_machines(
         # Reason: the state remembers domains that the hypervisor has lost; it must learn that
         # before it tries to delete them.
         workspace.refresh(layout.MACHINES)
-    machines = [item.machine(where) for item in plans]
-    program = machines_stack.program(hypervisor.uri, where.pool_name, where.pool, machines)
     for item in plans:
         item.record.save(where.record(item.host.name))
+    machines = [
+        machines_stack.Machine(
+            host.name,
+            domain_of(where, host, known),
+            images.find(options.os or host.os).disk,
+            host.sim.disk,
+        )
+        for host in project.hosts
+        # Reason: machines that were not asked for stay; the stack holds all that there are.
+        if (known := record.load(where.record(host.name))) is not None
+    ]
+    program = machines_stack.program(hypervisor.uri, where.pool_name, where.pool, machines)
     return workspace.up(layout.MACHINES, program)
 
 
@@ -314,7 +330,7 @@ def _endpoint(item: Plan, identity: Identity) -> Endpoint:
     return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key)
 
 
-def _boot_all(
+def _boot_all(  # noqa: PLR0913 - the parts of one boot
     where: Layout,
     plans: Sequence[Plan],
     endpoints: Sequence[Endpoint],

@@ -1,4 +1,4 @@
-"""The identity stack: a certificate authority, the provision key, each host's keys and certificate."""
+"""The identity stack: an authority, the provision key, each host's keys and certificate."""
 
 from __future__ import annotations
 

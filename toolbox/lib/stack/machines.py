@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from toolbox.lib.machine.domain import stylesheet
 
@@ -22,7 +23,8 @@ GIB = 1024**3
 VOLUME_XSLT = """\
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
 <xsl:output method="xml" omit-xml-declaration="yes"/>
-<xsl:template match="@*|node()"><xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>
+<xsl:template match="@*|node()">
+<xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy></xsl:template>
 <xsl:template match="/volume"><xsl:copy><xsl:apply-templates select="@*|node()"/>
 <backingStore><path>{backing}</path><format type="qcow2"/></backingStore></xsl:copy></xsl:template>
 </xsl:stylesheet>
@@ -44,6 +46,15 @@ class Machine:
     domain: Domain
     image: Path
     size: int
+
+
+def volume_stylesheet(backing: Path) -> str:
+    """Return the XSLT that makes a volume stand on a read-only image.
+
+    Args:
+        backing: The image, a qcow2 file.
+    """
+    return VOLUME_XSLT.format(backing=escape(str(backing)))
 
 
 def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> Callable[[], None]:
@@ -72,7 +83,7 @@ def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> C
                 pool=storage.name,
                 format="qcow2",
                 size=machine.size * GIB,
-                xml={"xslt": VOLUME_XSLT.format(backing=machine.image)},
+                xml={"xslt": volume_stylesheet(machine.image)},
                 opts=pulumi.ResourceOptions(provider=provider, delete_before_replace=True),
             )
             libvirt.Domain(
@@ -83,7 +94,12 @@ def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> C
                 running=False,
                 disks=[{"volume_id": disk.id}],
                 xml={"xslt": stylesheet(machine.domain.xml())},
-                opts=pulumi.ResourceOptions(provider=provider, delete_before_replace=True),
+                opts=pulumi.ResourceOptions(
+                    provider=provider,
+                    delete_before_replace=True,
+                    # Reason: starting and stopping is ours; an update would start the machine.
+                    ignore_changes=["running"],
+                ),
             )
         pulumi.export(
             "machines", {machine.host: {"domain": machine.domain.name} for machine in machines}

@@ -233,7 +233,7 @@ class Workspace:
         # Reason: we hold the workspace's own lock, which the kernel frees when its holder dies; a
         # lock file of Pulumi's whose process is gone was left by a killed run.
         for path in (self.folder / ".pulumi" / "locks").rglob("*.json"):
-            if not _is_alive(int(json.loads(path.read_text()).get("pid", 0))):
+            if not _is_alive(_holder(path)):
                 path.unlink()
 
 
@@ -247,6 +247,14 @@ def pulumi_home() -> Path:
     if not plugins.is_symlink() and not plugins.exists():
         plugins.symlink_to(baked)
     return home
+
+
+def _holder(lock: Path) -> int:
+    """Return the process that a lock file of Pulumi's names; 0 for a file that was cut off."""
+    try:
+        return int(json.loads(lock.read_text())["pid"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _interrupt_engine() -> None:

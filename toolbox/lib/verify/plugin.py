@@ -16,8 +16,6 @@ import pytest
 from toolbox.lib.verify.expectation import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from testinfra.host import Host
 
     from toolbox.lib.verify.expectation import Expectation
@@ -50,12 +48,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def machine(request: pytest.FixtureRequest, expected: Expectation) -> Iterator[Host]:
+def machine(request: pytest.FixtureRequest, expected: Expectation) -> Host:
     """Return testinfra's host for the machine, on the held ssh connection."""
     import testinfra
 
     config = request.config.getoption("--ssh-configuration")
-    yield testinfra.get_host(f"ssh://{expected.name}?ssh_config={config}")
+    return testinfra.get_host(f"ssh://{expected.name}?ssh_config={config}")
 
 
 @pytest.hookimpl(wrapper=True)

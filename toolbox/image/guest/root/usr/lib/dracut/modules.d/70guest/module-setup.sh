@@ -41,6 +41,8 @@ install() {
         inst_simple "$moddir/$unit" "$systemdsystemunitdir/$unit"
         $SYSTEMCTL -q --root="$initdir" add-requires initrd.target "$unit" || exit 1
     done
+    inst_simple "$moddir/emergency.service" "$systemdsystemunitdir/emergency.service"
+    inst_simple "$moddir/emergency.target" "$systemdsystemunitdir/emergency.target"
     inst_simple "$moddir/90-boot-disk.rules" /usr/lib/udev/rules.d/90-boot-disk.rules
 
     inst_multiple cp ln sync \

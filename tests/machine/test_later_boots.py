@@ -1,0 +1,139 @@
+"""What comes after the first boot: Ignition does not run again, whichever way the machine starts.
+
+The tests of this module are one story and run in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Sandbox
+
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(1200)]
+
+PAGE = "/srv/hello/index.html"
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+@pytest.fixture(scope="module")
+def machine(sandbox: Sandbox) -> Sandbox:
+    """The sandbox with its machine up and one file of the config changed by hand."""
+    answer = sandbox.invoke("sim")
+    assert answer.code == 0, answer.err
+    sandbox.ssh(f"echo changed | sudo tee {PAGE}")
+    return sandbox
+
+
+def test_reset_does_not_ignite_again(machine: Sandbox) -> None:
+    """A reboot from within, still with the first boot's kernel arguments, leaves the disk alone."""
+    before = machine.ssh(BOOT_ID)
+
+    machine.invoke("sim.ssh", "hello", "--", "sudo systemctl reboot")
+    _until_new_boot(machine, before)
+
+    assert "ignition.firstboot" in machine.ssh("cat /proc/cmdline")
+    assert machine.ssh(f"cat {PAGE}") == "changed\n"
+
+
+def test_disk_boots_by_its_boot_loader(machine: Sandbox) -> None:
+    """After a shutdown the machine comes up from its disk, by GRUB, without Ignition."""
+    before = machine.ssh(BOOT_ID)
+
+    down = machine.invoke("sim.down")
+    assert (down.code, "shut down: hello" in down.err) == (0, True)
+    up = machine.invoke("sim.up", "--json")
+
+    assert up.code == 0, up.err
+    assert up.json["items"][0]["action"] == "started"
+    assert machine.ssh(BOOT_ID) != before
+    assert "BOOT_IMAGE" in machine.ssh("cat /proc/cmdline")
+    assert "ignition.firstboot" not in machine.ssh("cat /proc/cmdline")
+    assert machine.ssh(f"cat {PAGE}") == "changed\n"
+    assert machine.ssh("sudo ls -A /boot | grep -c firstboot || true").strip() == "0"
+
+
+def test_saved_machine_resumes(machine: Sandbox) -> None:
+    """A saved machine wakes up in the same boot, with the right time."""
+    before = machine.ssh(BOOT_ID)
+
+    assert "saved: " in machine.invoke("sim.stop").err
+    time.sleep(5)
+    assert machine.invoke("sim.up").code == 0
+
+    assert machine.ssh(BOOT_ID) == before
+    assert abs(int(machine.ssh("date +%s")) - time.time()) < 30
+
+
+def test_dead_libvirtd_is_replaced(machine: Sandbox) -> None:
+    """A killed libvirt daemon is started again, and the machine has not noticed."""
+    before = machine.ssh(BOOT_ID)
+    for pid in _pids("libvirtd"):
+        os.kill(pid, signal.SIGKILL)
+
+    answer = machine.invoke("sim.up", "--json")
+
+    assert answer.code == 0, answer.err
+    assert machine.ssh(BOOT_ID) == before
+
+
+def test_changed_config_makes_the_machine_anew(machine: Sandbox) -> None:
+    """Another config is another machine, with the same identity."""
+    bu = machine.root / "hosts/hello/hello.bu"
+    bu.write_text(bu.read_text().replace("greeted.service", "saluted.service"))
+    check = machine.root / "hosts/hello/check_hello.py"
+    check.write_text(
+        check.read_text()
+        .replace("greeted &&", "saluted &&")
+        .replace("active greeted", "active saluted")
+    )
+
+    answer = machine.invoke("sim", "--json")
+
+    assert answer.code == 0, answer.err
+    (item,) = answer.json["items"]
+    assert (item["action"], item["reason"]) == ("made", "its config changed")
+
+
+def test_lost_container_state(machine: Sandbox) -> None:
+    """When the domain is gone, the next sim notices and makes the machine anew."""
+    (name,) = [name for name in machine.domains() if "example" in name]
+    subprocess.run(["virsh", "destroy", name], check=True)
+    subprocess.run(["virsh", "undefine", name], check=True)
+
+    answer = machine.invoke("sim.up", "--json")
+
+    assert answer.code == 0, answer.err
+    assert answer.json["items"][0]["reason"] == "its domain is gone"
+
+
+def test_removed_state_is_cleaned(machine: Sandbox) -> None:
+    """Cleaning finds what carries our label even when Pulumi has forgotten all of it."""
+    (pulumi,) = machine.state.glob("simulations/*/pulumi")
+    shutil.rmtree(pulumi)
+
+    assert machine.invoke("sim.clean").code == 0
+    assert not [name for name in machine.domains() if "example" in name]
+
+
+def _until_new_boot(machine: Sandbox, before: str) -> None:
+    end = time.monotonic() + 600
+    while time.monotonic() < end:
+        answer = machine.invoke("sim.ssh", "hello", "--", BOOT_ID)
+        if answer.code == 0 and answer.out != before:
+            return
+        time.sleep(3)
+    pytest.fail("the machine did not come back")
+
+
+def _pids(name: str) -> list[int]:
+    processes = Path("/proc").glob("[0-9]*/comm")
+    return [int(comm.parent.name) for comm in processes if comm.read_text().strip() == name]
