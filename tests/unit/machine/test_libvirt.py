@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SESSION = "qemu:///session"
+SESSION = "qemu+unix:///session?socket={}/libvirt/libvirt-sock"
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def person(monkeypatch: pytest.MonkeyPatch, habitat: Path) -> None:
 
 def test_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     """Persons have a session daemon, root has the system's, and the environment wins."""
-    assert default_uri() == SESSION
+    assert default_uri() == SESSION.format(os.environ["XDG_RUNTIME_DIR"])
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_uri() == "qemu:///system"
     monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu+ssh://elsewhere/system")
@@ -40,7 +40,7 @@ def test_connect_to_what_answers(fake: Callable[[str, str], Path]) -> None:
     fake("virsh", "exit 0")
     fake("libvirtd", "exit 9")
 
-    assert connect() == Hypervisor(SESSION)
+    assert connect() == Hypervisor(SESSION.format(os.environ["XDG_RUNTIME_DIR"]))
 
 
 def test_given_daemon_does_not_answer(
@@ -61,7 +61,7 @@ def test_ours_is_started(fake: Callable[[str, str], Path], tmp_path: Path) -> No
     fake("virsh", f"test -e {tmp_path}/up")
     fake("libvirtd", f'echo "$* $PATH" > {tmp_path}/up')
 
-    assert connect() == Hypervisor(SESSION)
+    assert connect() == Hypervisor(SESSION.format(os.environ["XDG_RUNTIME_DIR"]))
     arguments, path = (tmp_path / "up").read_text().split()
     first = path.split(":")[0]
     assert arguments == "--daemon"

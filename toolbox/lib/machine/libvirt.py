@@ -85,8 +85,12 @@ class Hypervisor:
 
 def default_uri() -> str:
     """Return ``$LIBVIRT_DEFAULT_URI``, or root's system daemon or a person's session daemon."""
-    fallback = "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
-    return os.environ.get("LIBVIRT_DEFAULT_URI") or fallback
+    given = os.environ.get("LIBVIRT_DEFAULT_URI")
+    if given or os.geteuid() == 0:
+        return given or "qemu:///system"
+    # Reason: the provider knows the system's socket only; a person's must be named.
+    socket = Path(os.environ.get("XDG_RUNTIME_DIR", runtime_dir())) / "libvirt" / "libvirt-sock"
+    return f"qemu+unix:///session?socket={socket}"
 
 
 def connect() -> Hypervisor:
