@@ -190,6 +190,7 @@ def host(tmp_path: Path) -> FakeHost:
     made.fake("podman")
     made.answers = [
         ("--version", 0, "podman version 5.0.0"),
+        ("image inspect --format {{.Id}} ", 0, "sha256:1"),
         ("image inspect", 0, "||sha256:1"),
         ("exec .*qemu-system", 1, ""),
     ]

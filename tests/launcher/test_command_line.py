@@ -136,7 +136,7 @@ def test_dry_run_prints_everything_and_runs_nothing(host: FakeHost) -> None:
     assert not (host.folder / "home" / ".local").exists()
     commands = [line for line in done.stdout.splitlines() if not line.startswith("#")]
     assert [line.split()[:2] for line in commands if line.startswith("podman")] == [
-        ["podman", verb] for verb in ("build", "image", "rm", "run", "exec")
+        ["podman", verb] for verb in ("build", "rm", "run", "exec")
     ]
     assert done.stdout.endswith("invoke sim 'it'\\''s'\n")
     pasted = subprocess.run(

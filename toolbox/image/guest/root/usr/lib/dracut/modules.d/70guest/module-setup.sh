@@ -56,7 +56,8 @@ install() {
     inst_multiple -o /etc/login.defs /etc/default/useradd /etc/nsswitch.conf \
         /etc/ssl/certs/ca-certificates.crt \
         /usr/lib/udev/rules.d/55-dm.rules /usr/lib/udev/rules.d/60-persistent-storage-dm.rules \
-        /usr/lib/udev/rules.d/63-md-raid-arrays.rules /usr/lib/udev/rules.d/64-btrfs.rules
+        /usr/lib/udev/rules.d/63-md-raid-arrays.rules /usr/lib/udev/rules.d/64-btrfs.rules \
+        /usr/lib/udev/rules.d/64-btrfs-dm.rules /usr/lib/udev/rules.d/95-dm-notify.rules
     # Networking for remote resources; nothing starts it but stage.
     inst_multiple "$systemdutildir/systemd-networkd" "$systemdutildir/systemd-networkd-wait-online" \
         "$systemdsystemunitdir/systemd-networkd.service" "$systemdsystemunitdir/systemd-networkd.socket" \
