@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,9 +100,13 @@ def test_wrong_host_key_is_refused(sandbox: Sandbox, first: dict[str, Any]) -> N
     port = first["ports"]["22"]
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvLFvhYoD+kfMBJAHjVEJgEBJGSBNGAAyHn8kbTJUpF"
     key, public = _new_key(sandbox.root.parent)
-    with client(
-        [Endpoint("hello", "127.0.0.1", port, other)], Secret(key), public, sandbox.state / "r"
-    ) as ssh:
+    # Reason: names of sockets are limited to 107 bytes, and pytest's folders are deep.
+    with (
+        TemporaryDirectory() as folder,
+        client(
+            [Endpoint("hello", "127.0.0.1", port, other)], Secret(key), public, Path(folder)
+        ) as ssh,
+    ):
         result = ssh.run("hello", "true", timeout=60, check=False)
 
     assert result.exit_code == 255

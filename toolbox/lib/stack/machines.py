@@ -97,8 +97,9 @@ def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> C
                 opts=pulumi.ResourceOptions(
                     provider=provider,
                     delete_before_replace=True,
-                    # Reason: starting and stopping is ours; an update would start the machine.
-                    ignore_changes=["running"],
+                    # Reason: starting and stopping is ours, and the interface comes from our XML; an
+                    # update that finds either to differ would start the machine.
+                    ignore_changes=["running", "networkInterfaces"],
                 ),
             )
         pulumi.export(

@@ -47,6 +47,7 @@ install() {
     inst_simple "$moddir/emergency.service" "$systemdsystemunitdir/emergency.service"
     inst_simple "$moddir/emergency.target" "$systemdsystemunitdir/emergency.target"
     inst_simple "$moddir/90-boot-disk.rules" /usr/lib/udev/rules.d/90-boot-disk.rules
+    inst_simple "$moddir/99-xx-empty-crypt.rules" /usr/lib/udev/rules.d/99-xx-empty-crypt.rules
 
     inst_multiple cp ln sync \
         blkid ignition lsblk mkfs.btrfs mkfs.ext4 mkfs.fat mkfs.xfs mkswap \
