@@ -97,8 +97,8 @@ def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> C
                 opts=pulumi.ResourceOptions(
                     provider=provider,
                     delete_before_replace=True,
-                    # Reason: starting and stopping is ours, and the interface comes from our XML; an
-                    # update that finds either to differ would start the machine.
+                    # Reason: starting and stopping is ours, the interface comes from our XML, and
+                    # an update that finds either to differ would start the machine.
                     ignore_changes=["running", "networkInterfaces"],
                 ),
             )
