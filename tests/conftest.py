@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from functools import cache
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from xdist.workermanage import WorkerController
 
@@ -143,9 +144,10 @@ def _lack_of_libvirtd() -> str:
 
 
 @pytest.fixture
-def habitat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def habitat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep state, cache and sockets in a folder of the test; return that folder."""
-    folder = tmp_path / "habitat"
+    # Reason: names of sockets are limited to 107 bytes, and a test's own folder is long already.
+    folder = Path(tempfile.mkdtemp(prefix="habitat-"))
     for variable, name in (
         ("INFRA_STATE", "state"),
         ("INFRA_CACHE", "cache"),
@@ -153,7 +155,8 @@ def habitat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         (folder / name).mkdir(parents=True)
         monkeypatch.setenv(variable, str(folder / name))
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

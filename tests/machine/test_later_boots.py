@@ -85,6 +85,28 @@ def test_dead_libvirtd_is_replaced(machine: Sandbox) -> None:
     assert machine.ssh(BOOT_ID) == before
 
 
+def test_changed_hardware_keeps_the_disk(machine: Sandbox) -> None:
+    """More memory and one more port are a restart of the same machine."""
+    settings = machine.root / "hosts/hello.yaml"
+    text = settings.read_text()
+    assert "memory: 2GiB" in text
+    settings.write_text(
+        text.replace("memory: 2GiB", "memory: 1280").replace(
+            "    - guest: 8080", "    - guest: 8080\n    - guest: 8081"
+        )
+    )
+
+    assert "started again: its hardware changed" in machine.invoke("sim.preview").out
+    answer = machine.invoke("sim.up", "--json")
+
+    assert answer.code == 0, answer.err
+    (item,) = answer.json["items"]
+    assert (item["action"], item["reason"]) == ("started", "its hardware changed")
+    assert set(item["ports"]) == {"22", "8080", "8081"}
+    assert int(machine.ssh("free -m | awk '/Mem/ { print $2 }'")) > 2100
+    assert machine.ssh(f"cat {PAGE}") == "changed\n"
+
+
 def test_changed_config_makes_the_machine_anew(machine: Sandbox) -> None:
     """Another config is another machine, with the same identity."""
     bu = machine.root / "hosts/hello/hello.bu"

@@ -79,6 +79,12 @@ def test_help_is_light(invoke: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_h_asks_for_help(invoke: Any, name: str) -> None:
+    """No option takes -h away from help."""
+    assert invoke(name, "-h").out == invoke(name, "--help").out
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_summary(name: str) -> None:
     """Each task has one sentence first, which fits a line."""
     task: Any = TREE[name]

@@ -24,7 +24,6 @@ from invoke.program import Program
 
 import toolbox
 from toolbox.lib.core.errors import Interrupted, ToolboxError, UsageError
-from toolbox.lib.habitat.init import divide
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
@@ -200,7 +199,6 @@ class ToolboxProgram(Program):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `invoke`; the entry point of the console scripts."""
-    divide()
     signal.signal(signal.SIGTERM, _terminated)
     program = ToolboxProgram(
         name="infra-toolbox",

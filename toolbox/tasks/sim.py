@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from toolbox.lib.inventory.project import Project
-    from toolbox.lib.simulation.up import Options, Running, Simulation
+    from toolbox.lib.simulation.plan import Options
+    from toolbox.lib.simulation.up import Running, Simulation
     from toolbox.lib.verify.run import Proof
 
 HELP = {
@@ -45,13 +46,14 @@ def project() -> Project:
 
 
 def _options(accel: str, os: str, deadline: int, hosts: str) -> Options:
-    from toolbox.lib.simulation.up import Options
+    from toolbox.lib.simulation.plan import Options
 
     names = tuple(name for name in hosts.split(",") if name)
     return Options(accelerator=accel, os=os or None, deadline=float(deadline), hosts=names)
 
 
-@task(default=True, help=HELP)
+# Reason: the short form of --hosts would be -h, which asks for help.
+@task(default=True, help=HELP, auto_shortflags=False)
 def sim(
     _context: Context,
     accel: str = "auto",
@@ -78,7 +80,7 @@ def sim(
         _report("sim", simulation, proofs, as_json=json)
 
 
-@task(help=HELP)
+@task(help=HELP, auto_shortflags=False)
 def up(
     _context: Context,
     accel: str = "auto",
@@ -345,9 +347,7 @@ def _next() -> str:
     """Say what to do next, which depends on how long the machines will be there."""
     import os
 
-    from toolbox.lib.habitat.init import MARK
-
-    if os.environ.get(MARK):
+    if os.getpid() == 1:
         # Reason: the first process of a container takes everything with it.
         return "the machines end with this container; ./infra sim keeps them in one that stays"
     return "invoke sim.ssh logs in, sim.down shuts down, sim.clean removes everything"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,15 +14,15 @@ from toolbox.lib.machine.libvirt import Hypervisor, connect, default_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-SESSION = "qemu+unix:///session?socket={}/libvirt/libvirt-sock"
+SESSION = "qemu+unix:///session?socket={}/infra-toolbox/libvirt/libvirt-sock"
 
 
 @pytest.fixture(autouse=True)
-def person(monkeypatch: pytest.MonkeyPatch, habitat: Path) -> None:
+def person(monkeypatch: pytest.MonkeyPatch, habitat: Path, tmp_path: Path) -> None:
     """Be a person without a daemon, so that no test touches the machine's own."""
     del habitat
+    monkeypatch.setattr(libvirt, "VOLUME", tmp_path / "volume")
     monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
 
@@ -56,16 +57,41 @@ def test_given_daemon_does_not_answer(
     assert "LIBVIRT_DEFAULT_URI" in str(caught.value.hint)
 
 
-def test_ours_is_started(fake: Callable[[str, str], Path], tmp_path: Path) -> None:
+def test_ours_is_started(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Where none answers ours is started, with the passt that gives machines their network."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     fake("virsh", f"test -e {tmp_path}/up")
-    fake("libvirtd", f'echo "$* $PATH" > {tmp_path}/up')
+    fake("catatonit", 'shift; exec "$@"')
+    fake(
+        "libvirtd", f'echo "$XDG_CONFIG_HOME $XDG_RUNTIME_DIR $PATH" > {tmp_path}/up; exec sleep 3'
+    )
 
     assert connect() == Hypervisor(SESSION.format(os.environ["XDG_RUNTIME_DIR"]))
-    arguments, path = (tmp_path / "up").read_text().split()
-    first = path.split(":")[0]
-    assert arguments == "--daemon"
-    assert os.access(f"{first}/passt", os.X_OK)
+    configuration, runtime, path = (tmp_path / "up").read_text().split()
+    assert os.access(f"{path.split(':')[0]}/passt", os.X_OK)
+    assert runtime == f"{os.environ['XDG_RUNTIME_DIR']}/infra-toolbox"
+    home = tmp_path / "state/infra-toolbox/libvirt"
+    assert Path(configuration).resolve() == home
+    assert 'security_driver = "none"' in (home / "libvirt/qemu.conf").read_text()
+    assert "user =" not in (home / "libvirt/qemu.conf").read_text()
+
+
+def test_ours_has_short_socket_names(
+    monkeypatch: pytest.MonkeyPatch, habitat: Path, tmp_path: Path
+) -> None:
+    """However long the path of a person's state is, libvirt's sockets fit into 107 bytes."""
+    del habitat
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.setattr(libvirt, "runtime_dir", lambda: tmp_path / "r")
+    (tmp_path / "r").mkdir()
+    longest = "/libvirt/qemu/lib/domain-100-aaaaaaaaaaaaaaaaaaaa/monitor.sock"
+
+    folders = libvirt._folders(tmp_path / ("a" * 200))
+
+    added = len(folders["XDG_CONFIG_HOME"]) - len(str(tmp_path / "r"))
+    assert len("/run/user/1000/infra-toolbox") + added + len(longest) < 108
 
 
 def test_ours_does_not_start(fake: Callable[[str, str], Path]) -> None:

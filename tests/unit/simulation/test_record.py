@@ -13,7 +13,7 @@ from toolbox.lib.simulation.record import Record, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORD = Record("uuid", "tcg", {22: 20022}, "sha256-1", "sha256-2")
+RECORD = Record("uuid", "tcg", {22: 20022}, "sha256-1", "sha256-2", 8)
 
 
 @pytest.mark.parametrize("record", [RECORD, replace(RECORD, ports={}, ignited=True, boot_id="b")])

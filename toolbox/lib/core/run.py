@@ -45,6 +45,8 @@ PASSED = (
     "NO_PROXY",
 )
 PASSED_PREFIXES = ("XDG_", "INFRA_")
+# Reason: Python complains of a child that is forgotten while it runs.
+_DETACHED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,3 +247,36 @@ def attach(
         return subprocess.call(command, env=environment() | dict(env or {}), cwd=cwd)  # noqa: S603
     except FileNotFoundError as error:
         raise ProgramMissing(command[0]) from error
+
+
+def detach(
+    argv: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program that outlives us; what it says goes to a file.
+
+    Args:
+        argv: Program and arguments.
+        log: The file, which is added to.
+        env: Added to the clean environment.
+
+    Returns:
+        The process, in a session of its own.
+
+    Raises:
+        ProgramMissing: It is not installed.
+    """
+    command = [str(word) for word in argv]
+    try:
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment() | dict(env or {}),
+                start_new_session=True,
+            )
+    except FileNotFoundError as error:
+        raise ProgramMissing(command[0]) from error
+    _DETACHED.append(process)
+    return process

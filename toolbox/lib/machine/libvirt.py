@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolbox.lib.core.errors import HabitatError, ProgramFailed
-from toolbox.lib.core.files import private_directory, runtime_dir, state_home, write_atomic
-from toolbox.lib.core.run import run
+from toolbox.lib.core.errors import HabitatError
+from toolbox.lib.core.files import NAME, private_directory, runtime_dir, write_atomic
+from toolbox.lib.core.run import TAIL_LINES, detach, run, which
 from toolbox.lib.core.wait import until
 
 START_SECONDS = 20.0
@@ -84,13 +84,12 @@ class Hypervisor:
 
 
 def default_uri() -> str:
-    """Return ``$LIBVIRT_DEFAULT_URI``, or root's system daemon or a person's session daemon."""
+    """Return ``$LIBVIRT_DEFAULT_URI``, or root's system daemon or a person's daemon of ours."""
     given = os.environ.get("LIBVIRT_DEFAULT_URI")
     if given or os.geteuid() == 0:
         return given or "qemu:///system"
     # Reason: the provider knows the system's socket only; a person's must be named.
-    socket = Path(os.environ.get("XDG_RUNTIME_DIR", runtime_dir())) / "libvirt" / "libvirt-sock"
-    return f"qemu+unix:///session?socket={socket}"
+    return f"qemu+unix:///session?socket={runtime_dir() / 'libvirt' / 'libvirt-sock'}"
 
 
 def connect() -> Hypervisor:
@@ -102,9 +101,6 @@ def connect() -> Hypervisor:
     Raises:
         HabitatError: The given daemon does not answer, or ours does not start.
     """
-    if os.geteuid() != 0 and not os.environ.get("XDG_RUNTIME_DIR"):
-        # Reason: daemon, virsh and the provider each have another fallback; they must meet.
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime_dir())
     hypervisor = Hypervisor(default_uri())
     if hypervisor.is_alive():
         return hypervisor
@@ -112,42 +108,76 @@ def connect() -> Hypervisor:
         message = f"libvirt does not answer at {hypervisor.uri}"
         hint = "start it (systemctl start libvirtd), or unset LIBVIRT_DEFAULT_URI to use our own"
         raise HabitatError(message, hint=hint)
-    _start()
+    _start(hypervisor)
     return hypervisor
 
 
-def _start() -> None:
+def _start(hypervisor: Hypervisor) -> None:
     _keep()
     log = private_directory(runtime_dir() / "libvirt") / "libvirtd.log"
-    programs = private_directory(state_home() / "libvirt" / "bin")
+    log.unlink(missing_ok=True)
+    home = _home()
+    programs = private_directory(home / "bin")
     write_atomic(programs / "passt", PASST.encode(), mode=0o755)
-    environment = {
-        "LIBVIRT_LOG_OUTPUTS": f"3:file:{log}",
-        "PATH": f"{programs}:{os.environ['PATH']}",
+    environment = {"LIBVIRT_LOG_OUTPUTS": "3:stderr", "PATH": f"{programs}:{os.environ['PATH']}"}
+    if os.geteuid() == 0:
+        _configure(Path("/etc/libvirt/qemu.conf"), SETTINGS + ROOT_SETTINGS)
+    else:
+        environment |= _folders(home)
+        _configure(home / "libvirt" / "qemu.conf", SETTINGS)
+    # Reason: QEMU is an orphan by design. Where the first process of a container waits for nobody,
+    # libvirt would take an ended QEMU for one that cannot be killed; catatonit waits for all.
+    reaper = ["catatonit", "--"] if which("catatonit") else []
+    process = detach([*reaper, "libvirtd"], log, env=environment)
+
+    def answers(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
+        if hypervisor.is_alive():
+            return True
+        if last or process.poll() is not None:
+            process.terminate()
+            raise _no_daemon(log)
+        return None
+
+    until(answers, deadline=START_SECONDS, interval=0.1, what="libvirtd to answer")
+
+
+def _no_daemon(log: Path) -> HabitatError:
+    said = log.read_text(errors="replace").strip().splitlines()[-TAIL_LINES:]
+    message = "\n".join(["our libvirt daemon does not start", *said])
+    return HabitatError(message, hint=f"its log is {log}")
+
+
+def _home() -> Path:
+    """Return the folder of our daemon, which is one for all projects of a person."""
+    if os.geteuid() == 0 or VOLUME.is_mount():
+        return VOLUME / "libvirt"
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local/state") / NAME / "libvirt"
+
+
+def _folders(home: Path) -> dict[str, str]:
+    """Return the folders of a person's daemon: its own, not those of a session daemon on the host.
+
+    A habitat like toolbox shares home and runtime folder with its host, whose daemon knows none of
+    our files.
+    """
+    # Reason: libvirt makes sockets below its configuration; their names are limited to 107 bytes.
+    short = runtime_dir() / "d"
+    short.unlink(missing_ok=True)
+    short.symlink_to(home)
+    return {
+        "XDG_RUNTIME_DIR": str(runtime_dir()),
+        "XDG_CONFIG_HOME": str(short),
+        "XDG_CACHE_HOME": str(short / "cache"),
     }
-    _configure()
-    try:
-        run(["libvirtd", "--daemon"], timeout=START_SECONDS, env=environment)
-        until(
-            lambda _last: Hypervisor(default_uri()).is_alive() or None,
-            deadline=START_SECONDS,
-            interval=0.1,
-            what="libvirtd to answer",
-        )
-    except (ProgramFailed, TimeoutError) as error:
-        message = f"our libvirt daemon does not start: {error}"
-        raise HabitatError(message, hint=f"its log is {log}") from error
 
 
-def _configure() -> None:
+def _configure(settings: Path, wanted: str) -> None:
     """Write the QEMU driver's settings where nobody has written any."""
-    root = os.geteuid() == 0
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    driver = Path("/etc/libvirt/qemu.conf") if root else home / "libvirt" / "qemu.conf"
     # Reason: a person's own settings stay; only the packaged file, which has no active line, goes.
-    if not _has_settings(driver):
-        driver.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(driver, (SETTINGS + ROOT_SETTINGS * root).encode(), mode=0o600)
+    if not _has_settings(settings):
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(settings, wanted.encode(), mode=0o600)
 
 
 def _keep() -> None:

@@ -1,4 +1,4 @@
-"""Starting a machine and waiting until it has booted, phase by phase."""
+"""Starting a machine, waiting until it has booted, phase by phase, and shutting it down."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.core.errors import DeadlineError, Interrupted, ToolboxError
 from toolbox.lib.core.files import runtime_dir, write_atomic
 from toolbox.lib.core.steps import note
+from toolbox.lib.core.wait import until
 from toolbox.lib.machine.console import Phase, read, tail, text_of
 from toolbox.lib.machine.domain import FirstBoot
 from toolbox.lib.transport.ssh import answers
@@ -17,6 +18,7 @@ from toolbox.lib.transport.ssh import answers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from threading import Event
 
     from toolbox.lib.core.secret import Secret
     from toolbox.lib.machine.domain import Domain
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 LOGIN_SECONDS = 60.0
+SHUTDOWN_SECONDS = 90.0
 RUNNING = "running"
 
 
@@ -82,6 +85,27 @@ def start(hypervisor: Hypervisor, domain: Domain) -> None:
     hypervisor.virsh("start", domain.name)
 
 
+def shut_down(hypervisor: Hypervisor, name: str) -> None:
+    """Press a machine's power button, and cut its power when it does not react.
+
+    Args:
+        hypervisor: Where it runs.
+        name: Name of its domain.
+    """
+    hypervisor.virsh("shutdown", name)
+
+    def gone(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
+        if hypervisor.state(name) != RUNNING:
+            return True
+        if last:
+            note("it does not react; its power is cut")
+            hypervisor.virsh("destroy", name)
+            return True
+        return None
+
+    until(gone, deadline=SHUTDOWN_SECONDS, interval=0.5, what=f"{name} to shut down")
+
+
 @dataclass(frozen=True, slots=True)
 class Boot:
     """A boot that is being watched.
@@ -93,6 +117,7 @@ class Boot:
         client: The ssh client to reach it with.
         console_start: Size of the console log in bytes when the machine was started.
         deadline: Seconds from power on.
+        interrupted: Set when nobody waits for it any more.
     """
 
     hypervisor: Hypervisor
@@ -101,6 +126,7 @@ class Boot:
     client: Client
     console_start: int
     deadline: float
+    interrupted: Event
 
     def wait(self) -> tuple[PhaseTime, ...]:
         """Wait until the machine has booted.
@@ -111,6 +137,7 @@ class Boot:
         Raises:
             ToolboxError: It cannot succeed any more; the console's last lines are in the message.
             DeadlineError: The deadline passed.
+            Interrupted: Nobody waits any more.
         """
         began = time.monotonic()
         reached: list[PhaseTime] = []
@@ -128,6 +155,7 @@ class Boot:
 
     def _until_greeting(self, began: float, reach: Callable[[Phase], None]) -> None:
         while True:
+            self.check_interrupt()
             reading = read(text_of(self.domain.console, start=self.console_start))
             if reading.failure:
                 raise self._dead(reading.failure)
@@ -166,6 +194,16 @@ class Boot:
             )
             why = f"the system is {state or 'not reachable'}\n{units.text.strip()}"
             raise self._dead(why)
+
+    def check_interrupt(self) -> None:
+        """Go no further when nobody waits for it any more.
+
+        Raises:
+            Interrupted: That is so.
+        """
+        if self.interrupted.is_set():
+            message = f"the boot of {self.endpoint.name} was interrupted"
+            raise Interrupted(message)
 
     def _check_deadline(self, began: float, phase: Phase) -> None:
         if time.monotonic() - began > self.deadline:

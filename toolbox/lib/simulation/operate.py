@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.lock import exclusive
-from toolbox.lib.core.steps import note, step
-from toolbox.lib.core.wait import until
+from toolbox.lib.core.steps import step
 from toolbox.lib.machine import domain as domains
 from toolbox.lib.machine import libvirt
 from toolbox.lib.simulation import boot, layout, ports, record
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.layout import Layout
 
 SSH = 22
-SHUTDOWN_SECONDS = 90.0
 ABSENT = "absent"
 
 
@@ -185,24 +183,9 @@ def down(project: Project) -> tuple[str, ...]:
         name = where.domain(host.name)
         if hypervisor.state(name) == boot.RUNNING:
             with step(f"Shut {host.name} down"):
-                _shut_down(hypervisor, name)
+                boot.shut_down(hypervisor, name)
             stopped.append(host.name)
     return tuple(stopped)
-
-
-def _shut_down(hypervisor: Hypervisor, name: str) -> None:
-    hypervisor.virsh("shutdown", name)
-
-    def gone(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
-        if hypervisor.state(name) != boot.RUNNING:
-            return True
-        if last:
-            note("it does not react; its power is cut")
-            hypervisor.virsh("destroy", name)
-            return True
-        return None
-
-    until(gone, deadline=SHUTDOWN_SECONDS, interval=0.5, what=f"{name} to shut down")
 
 
 def save(project: Project | None = None) -> tuple[str, ...]:

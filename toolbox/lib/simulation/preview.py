@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.machine import libvirt
 from toolbox.lib.simulation import layout
-from toolbox.lib.simulation.up import Options, plan, subjects, translate_all
+from toolbox.lib.simulation.plan import Options, plan
+from toolbox.lib.simulation.up import subjects, translate_all
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def preview(project: Project) -> tuple[Change, ...]:
         return (*told, *(Change(f"host {host.name}", "made: new") for host in project.hosts))
     identity = identity_stack.identity(where.workspace.outputs(layout.IDENTITY))
     configs = translate_all(project, project.hosts, identity)
-    plans = plan(where, project.hosts, configs, libvirt.connect(), Options())
+    plans = plan(where, project.hosts, configs, libvirt.connect().domains(), Options())
     for item in plans:
-        words = f"made anew: {item.reason}" if item.fresh else "stays as it is"
-        told.append(Change(f"host {item.host.name}", words))
+        words = f"made anew: {item.reason}" if item.fresh else f"started again: {item.reason}"
+        told.append(Change(f"host {item.host.name}", words if item.reason else "stays as it is"))
     return tuple(told)

@@ -22,6 +22,8 @@ class Record:
         ports: Guest port to port on the loopback address.
         config: SHA-256 of the config that Ignition applied, or is about to.
         image: Digest of the image its disk stands on.
+        disk: Size of its disk in GiB.
+        definition: SHA-256 of its domain's XML.
         ignited: Whether its first boot came to an end.
         boot_id: Kernel's id of the boot that was last seen, or None.
     """
@@ -31,6 +33,8 @@ class Record:
     ports: dict[int, int]
     config: str
     image: str
+    disk: int
+    definition: str = ""
     ignited: bool = False
     boot_id: str | None = None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane import bootstrap
@@ -15,91 +15,26 @@ from toolbox.lib.butane.translate import translate
 from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
-from toolbox.lib.machine import accel, images, libvirt
-from toolbox.lib.machine.domain import Domain, Forward
+from toolbox.lib.machine import images, libvirt
 from toolbox.lib.simulation import boot, layout, ports, record
+from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
 from toolbox.lib.transport.ssh import Client, Endpoint, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
-    from toolbox.lib.machine.images import GuestImage
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.simulation.layout import Layout
-    from toolbox.lib.simulation.record import Record
     from toolbox.lib.stack.workspace import Changes
 
-SSH = 22
-DEADLINE_SECONDS = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller may choose.
-
-    Attributes:
-        accelerator: ``auto``, ``kvm`` or ``tcg``.
-        os: Simulate every host on this guest, whatever the host names.
-        deadline: Seconds a boot may take.
-        hosts: Names of the hosts to bring up; empty for all.
-    """
-
-    accelerator: str = accel.AUTO
-    os: str | None = None
-    deadline: float = DEADLINE_SECONDS
-    hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one machine shall be, and why it is touched.
-
-    Attributes:
-        host: The host it simulates.
-        image: Image of its disk.
-        config: The config that Ignition applies.
-        record: Its history, of a new machine if it is made anew.
-        fresh: Whether it gets a new disk and a first boot.
-        reason: Why it is fresh, in words.
-    """
-
-    host: Host
-    image: GuestImage
-    config: IgnitionConfig
-    record: Record
-    fresh: bool
-    reason: str
-
-    def domain(self, where: Layout) -> Domain:
-        """Return its domain."""
-        return domain_of(where, self.host, self.record)
-
-
-def domain_of(where: Layout, host: Host, known: Record) -> Domain:
-    """Return the domain of a host's machine.
-
-    Args:
-        where: Layout of the simulation.
-        host: The host.
-        known: The machine's record.
-    """
-    return Domain(
-        name=where.domain(host.name),
-        uuid=known.uuid,
-        memory=host.sim.memory,
-        cpus=host.sim.cpus,
-        accelerator=known.accelerator,
-        disk=where.pool / f"{host.name}-{known.uuid[:8]}.qcow2",
-        console=where.console(host.name),
-        forwards=tuple(Forward(port, guest) for guest, port in sorted(known.ports.items())),
-        labels={"simulation": where.label, "host": host.name, "project": where.project},
-    )
+INTERRUPT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +111,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         identity, identity_changes = ensure_identity(project, where)
         with step("Render and translate"):
             configs = translate_all(project, hosts, identity)
-        plans = plan(where, hosts, configs, hypervisor, options)
+        plans = plan(where, hosts, configs, hypervisor.domains(), options)
         with step("Bring disks and domains up"):
             changes = _ensure_machines(where, project, plans, hypervisor, options)
             note(changes.sentence())
@@ -231,65 +166,6 @@ def translate_all(
         return dict(zip((host.name for host in hosts), pool.map(one, hosts), strict=True))
 
 
-def plan(
-    where: Layout,
-    hosts: Sequence[Host],
-    configs: dict[str, IgnitionConfig],
-    hypervisor: Hypervisor,
-    options: Options,
-) -> tuple[Plan, ...]:
-    """Decide for each machine whether it stays or is made anew."""
-    domains = hypervisor.domains()
-    taken: set[int] = set()
-    accelerator: str | None = None
-    plans = []
-    for host in hosts:
-        image = images.find(options.os or host.os)
-        config = configs[host.name]
-        known = record.load(where.record(host.name))
-        reason = _why_fresh(known, image, config, present=where.domain(host.name) in domains)
-        if known is None or reason:
-            accelerator = accelerator or accel.choose(options.accelerator, image).accelerator
-            known = record.Record(
-                uuid=str(uuid.uuid4()),
-                accelerator=accelerator,
-                ports=_ports(where, host, known, taken),
-                config=config.sha256,
-                image=image.digest,
-            )
-        taken.update(known.ports.values())
-        plans.append(Plan(host, image, config, known, fresh=bool(reason), reason=reason))
-    return tuple(plans)
-
-
-def _why_fresh(
-    known: Record | None, image: GuestImage, config: IgnitionConfig, *, present: bool
-) -> str:
-    if known is None:
-        return "new"
-    if not present:
-        return "its domain is gone"
-    if not known.ignited:
-        return "its first boot did not come to an end"
-    if known.image != image.digest:
-        return "the guest image changed"
-    if known.config != config.sha256:
-        return "its config changed"
-    return ""
-
-
-def _ports(where: Layout, host: Host, known: Record | None, taken: set[int]) -> dict[int, int]:
-    wanted = {SSH: host.sim.ssh_port}
-    wanted.update({forward.guest_port: forward.host_port for forward in host.sim.forwards})
-    remembered = known.ports if known else {}
-    given: dict[int, int] = {}
-    for guest, port in wanted.items():
-        seed = int(uuid.uuid5(uuid.NAMESPACE_URL, f"{where.label}/{host.name}/{guest}"))
-        given[guest] = port or remembered.get(guest) or ports.choose(seed, taken)
-        taken.add(given[guest])
-    return given
-
-
 def _ensure_machines(
     where: Layout,
     project: Project,
@@ -297,13 +173,18 @@ def _ensure_machines(
     hypervisor: Hypervisor,
     options: Options,
 ) -> Changes:
+    running = {item.host.name for item in plans if _runs(where, item, hypervisor)}
     for item in plans:
-        name = where.domain(item.host.name)
-        if hypervisor.state(name) != boot.RUNNING:
-            for guest, port in item.record.ports.items():
-                ports.require_free(port, host=item.host.name, guest_port=guest)
+        name = item.host.name
+        wanted = item.new_ports() if name in running else item.record.ports
+        for guest, port in wanted.items():
+            ports.require_free(port, host=name, guest_port=guest)
+    for item in plans:
+        if item.redefined and item.host.name in running:
+            with step(f"Shut {item.host.name} down: {item.reason}"):
+                boot.shut_down(hypervisor, where.domain(item.host.name))
     workspace = where.workspace
-    if any(item.reason == "its domain is gone" for item in plans):
+    if any(item.reason == GONE for item in plans):
         # Reason: the state remembers domains that the hypervisor has lost; it must learn that
         # before it tries to delete them.
         workspace.refresh(layout.MACHINES)
@@ -324,6 +205,10 @@ def _ensure_machines(
     return workspace.up(layout.MACHINES, program)
 
 
+def _runs(where: Layout, item: Plan, hypervisor: Hypervisor) -> bool:
+    return hypervisor.state(where.domain(item.host.name)) == boot.RUNNING
+
+
 def _endpoint(item: Plan, identity: Identity) -> Endpoint:
     name = item.host.name
     key = identity.hosts[name].ssh_host_public_key
@@ -338,19 +223,37 @@ def _boot_all(  # noqa: PLR0913 - the parts of one boot
     hypervisor: Hypervisor,
     options: Options,
 ) -> tuple[Running, ...]:
+    interrupted = Event()
+
     def one(item: Plan, endpoint: Endpoint) -> Running:
-        return _boot(where, item, endpoint, ssh, hypervisor, options.deadline)
+        return _boot(where, item, endpoint, ssh, hypervisor, options.deadline, interrupted)
 
     with ThreadPoolExecutor() as pool:
         futures = [pool.submit(one, *pair) for pair in zip(plans, endpoints, strict=True)]
         try:
             return tuple(future.result() for future in futures)
         except (KeyboardInterrupt, SystemExit):
-            # Reason: a machine in the middle of its first boot is of no use to anyone.
-            for item in plans:
-                if item.fresh:
-                    hypervisor.virsh("destroy", where.domain(item.host.name), check=False)
+            interrupted.set()
+            _end_first_boots(where, plans, futures, ssh, hypervisor)
             raise
+
+
+def _end_first_boots(
+    where: Layout,
+    plans: Sequence[Plan],
+    futures: Sequence[Future[Running]],
+    ssh: Client,
+    hypervisor: Hypervisor,
+) -> None:
+    """End what is in the middle of its first boot, as it is of no use to anyone."""
+    pending = True
+    while pending:
+        # Reason: one more round after the last thread, which may just have made its domain.
+        pending = bool(wait(futures, timeout=INTERRUPT_SECONDS).not_done)
+        for item in plans:
+            ssh.hang_up(item.host.name)
+            if item.fresh:
+                hypervisor.virsh("destroy", where.domain(item.host.name), check=False)
 
 
 def _boot(  # noqa: PLR0913 - the parts of one boot
@@ -360,6 +263,7 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     ssh: Client,
     hypervisor: Hypervisor,
     deadline: float,
+    interrupted: Event,
 ) -> Running:
     name = item.host.name
     domain = item.domain(where)
@@ -368,10 +272,11 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     phases: tuple[boot.PhaseTime, ...] = ()
     if action != "unchanged":
         start = domain.console.stat().st_size if domain.console.exists() else 0
-        watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline)
+        watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline, interrupted)
         if item.fresh:
             note(f"{name}: first boot, {item.reason}")
             wrapped = bootstrap.wrap(item.config)
+            watched.check_interrupt()
             boot.ignite(hypervisor, domain, item.image, wrapped)
         else:
             boot.start(hypervisor, domain)

@@ -1,0 +1,117 @@
+"""What is decided before machines are touched: whether anew, on which ports, on which hardware."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolbox.lib.inventory.host import Forward
+from toolbox.lib.simulation import layout, plan
+from toolbox.lib.simulation.record import Record
+
+if TYPE_CHECKING:
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.inventory.project import Project
+
+KNOWN = Record("uuid", "tcg", {22: 20022}, "sha256-config", "sha256-image", 8, ignited=True)
+IMAGE = SimpleNamespace(digest="sha256-image")
+CONFIG = SimpleNamespace(sha256="sha256-config")
+
+
+@pytest.mark.parametrize(
+    ("known", "present", "reason"),
+    [
+        (KNOWN, True, ""),
+        (None, False, "new"),
+        (None, True, "new"),
+        (KNOWN, False, "its domain is gone"),
+        (replace(KNOWN, ignited=False), True, "its first boot did not come to an end"),
+        (replace(KNOWN, image="sha256-old"), True, "the guest image changed"),
+        (replace(KNOWN, config="sha256-old"), True, "its config changed"),
+        (replace(KNOWN, disk=4), True, "the size of its disk changed"),
+    ],
+)
+def test_why_fresh(known: Record | None, reason: str, *, present: bool) -> None:
+    """A machine is made anew only for a reason that can be told."""
+    assert plan._why_fresh(known, IMAGE, CONFIG, 8, present=present) == reason
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be in a place with one guest image and no KVM."""
+    monkeypatch.setattr(plan.images, "find", lambda _os: IMAGE)
+    choice = SimpleNamespace(accelerator="tcg")
+    monkeypatch.setattr(plan.accel, "choose", lambda _wanted, _image: choice)
+
+
+def _planned(project: Project, host: Host) -> plan.Plan:
+    where = layout.of(project)
+    domains = [where.domain(host.name)]
+    (item,) = plan.plan(where, [host], {host.name: CONFIG}, domains, plan.Options())
+    replace(item.record, ignited=True).save(where.record(host.name))
+    return item
+
+
+@pytest.mark.usefixtures("guest")
+def test_stays(project: Project) -> None:
+    """A machine that is as wanted is not touched."""
+    first, second = (_planned(project, project.hosts[1]) for _ in range(2))
+
+    assert (first.fresh, first.reason) == (True, "new")
+    assert (second.fresh, second.reason, second.redefined) == (False, "", False)
+    assert second.record == replace(first.record, ignited=True)
+    assert second.new_ports() == {}
+
+
+@pytest.mark.usefixtures("guest")
+def test_other_hardware(project: Project) -> None:
+    """Memory, processors and forwards change the domain and leave the disk alone."""
+    web = project.hosts[1]
+    first = _planned(project, web)
+    further = (*web.sim.forwards, Forward(21999, 9))
+
+    for sim in (replace(web.sim, memory=4096), replace(web.sim, forwards=further)):
+        item = _planned(project, replace(web, sim=sim))
+        assert (item.fresh, item.reason) == (False, "its hardware changed")
+        assert item.redefined
+        assert item.record.uuid == first.record.uuid
+
+    assert item.new_ports() == {9: 21999}
+
+
+@pytest.mark.usefixtures("guest")
+def test_other_disk(project: Project) -> None:
+    """A disk of another size is a new one, so the machine is made anew."""
+    web = project.hosts[1]
+    first = _planned(project, web)
+
+    item = _planned(project, replace(web, sim=replace(web.sim, disk=web.sim.disk + 1)))
+
+    assert (item.fresh, item.reason) == (True, "the size of its disk changed")
+    assert item.record.uuid != first.record.uuid
+
+
+def test_ports(project: Project) -> None:
+    """Ports that are asked for are given, the others stay what they were or are chosen."""
+    where, web = layout.of(project), project.hosts[1]
+
+    new = plan._ports(where, web, None, set())
+    again = plan._ports(where, web, replace(KNOWN, ports={22: 20022}), set())
+
+    assert set(new) == {22, 80, 443}
+    assert new[443] == 21443
+    assert len(set(new.values())) == 3
+    assert again == {22: 20022, 80: new[80], 443: 21443}
+
+
+def test_ports_differ_between_hosts(project: Project) -> None:
+    """No port is given to two machines."""
+    where, taken = layout.of(project), set[int]()
+
+    given = [plan._ports(where, host, None, taken) for host in project.hosts]
+
+    numbers = [port for ports in given for port in ports.values()]
+    assert len(numbers) == len(set(numbers))

@@ -1,0 +1,177 @@
+"""Deciding for each machine whether it stays, starts on other hardware, or is made anew."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.files import sha256
+from toolbox.lib.machine import accel, images
+from toolbox.lib.machine.domain import Domain, Forward
+from toolbox.lib.simulation import ports, record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from toolbox.lib.butane.translate import IgnitionConfig
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.machine.images import GuestImage
+    from toolbox.lib.simulation.layout import Layout
+    from toolbox.lib.simulation.record import Record
+
+SSH = 22
+DEADLINE_SECONDS = 600.0
+GONE = "its domain is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller may choose.
+
+    Attributes:
+        accelerator: ``auto``, ``kvm`` or ``tcg``.
+        os: Simulate every host on this guest, whatever the host names.
+        deadline: Seconds a boot may take.
+        hosts: Names of the hosts to bring up; empty for all.
+    """
+
+    accelerator: str = accel.AUTO
+    os: str | None = None
+    deadline: float = DEADLINE_SECONDS
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one machine shall be, and why it is touched.
+
+    Attributes:
+        host: The host it simulates.
+        image: Image of its disk.
+        config: The config that Ignition applies.
+        before: What was remembered of it, or None.
+        record: Its history, of a new machine if it is made anew.
+        fresh: Whether it gets a new disk and a first boot.
+        reason: Why it is touched, in words; empty when it stays.
+    """
+
+    host: Host
+    image: GuestImage
+    config: IgnitionConfig
+    before: Record | None
+    record: Record
+    fresh: bool
+    reason: str
+
+    @property
+    def redefined(self) -> bool:
+        """Whether it keeps its disk and gets another domain."""
+        return bool(self.reason) and not self.fresh
+
+    def domain(self, where: Layout) -> Domain:
+        """Return its domain."""
+        return domain_of(where, self.host, self.record)
+
+    def new_ports(self) -> dict[int, int]:
+        """Return the ports that its running predecessor does not hold, guest port to ours."""
+        held = set(self.before.ports.values()) if self.before else set()
+        return {guest: port for guest, port in self.record.ports.items() if port not in held}
+
+
+def domain_of(where: Layout, host: Host, known: Record) -> Domain:
+    """Return the domain of a host's machine.
+
+    Args:
+        where: Layout of the simulation.
+        host: The host.
+        known: The machine's record.
+    """
+    return Domain(
+        name=where.domain(host.name),
+        uuid=known.uuid,
+        memory=host.sim.memory,
+        cpus=host.sim.cpus,
+        accelerator=known.accelerator,
+        disk=where.pool / f"{host.name}-{known.uuid[:8]}.qcow2",
+        console=where.console(host.name),
+        forwards=tuple(Forward(port, guest) for guest, port in sorted(known.ports.items())),
+        labels={"simulation": where.label, "host": host.name, "project": where.project},
+    )
+
+
+def plan(
+    where: Layout,
+    hosts: Sequence[Host],
+    configs: Mapping[str, IgnitionConfig],
+    domains: Collection[str],
+    options: Options,
+) -> tuple[Plan, ...]:
+    """Decide for each machine whether it stays or is touched, and why.
+
+    Args:
+        where: Layout of the simulation.
+        hosts: The hosts to simulate.
+        configs: Their configs by name.
+        domains: Names of the domains that the hypervisor has.
+        options: The caller's choices.
+    """
+    taken: set[int] = set()
+    chosen: str | None = None
+    plans = []
+    for host in hosts:
+        image, config = images.find(options.os or host.os), configs[host.name]
+        before = record.load(where.record(host.name))
+        present = where.domain(host.name) in domains
+        given = _ports(where, host, before, taken)
+        reason = _why_fresh(before, image, config, host.sim.disk, present=present)
+        if before is None or reason:
+            chosen = chosen or accel.choose(options.accelerator, image).accelerator
+            wanted = record.Record(
+                uuid=str(uuid.uuid4()),
+                accelerator=chosen,
+                ports=given,
+                config=config.sha256,
+                image=image.digest,
+                disk=host.sim.disk,
+            )
+        else:
+            wanted = replace(before, ports=given)
+        wanted = replace(wanted, definition=_definition(where, host, wanted))
+        fresh = bool(reason)
+        if before is not None and not reason and before.definition != wanted.definition:
+            reason = "its hardware changed"
+        plans.append(Plan(host, image, config, before, wanted, fresh=fresh, reason=reason))
+    return tuple(plans)
+
+
+def _why_fresh(
+    known: Record | None, image: GuestImage, config: IgnitionConfig, disk: int, *, present: bool
+) -> str:
+    if known is None:
+        return "new"
+    checks = (
+        (present, GONE),
+        (known.ignited, "its first boot did not come to an end"),
+        (known.image == image.digest, "the guest image changed"),
+        (known.config == config.sha256, "its config changed"),
+        # Reason: a volume of another size is another volume.
+        (known.disk == disk, "the size of its disk changed"),
+    )
+    return next((reason for right, reason in checks if not right), "")
+
+
+def _definition(where: Layout, host: Host, known: Record) -> str:
+    return sha256(domain_of(where, host, known).xml().encode())
+
+
+def _ports(where: Layout, host: Host, known: Record | None, taken: set[int]) -> dict[int, int]:
+    wanted = {SSH: host.sim.ssh_port}
+    wanted.update({forward.guest_port: forward.host_port for forward in host.sim.forwards})
+    remembered = known.ports if known else {}
+    given: dict[int, int] = {}
+    for guest, port in wanted.items():
+        seed = int(uuid.uuid5(uuid.NAMESPACE_URL, f"{where.label}/{host.name}/{guest}"))
+        given[guest] = port or remembered.get(guest) or ports.choose(seed, taken)
+        taken.add(given[guest])
+    return given
