@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import DeadlineError, Interrupted, ToolboxError
-from toolbox.lib.core.files import runtime_dir, write_atomic
+from toolbox.lib.core.files import write_atomic
 from toolbox.lib.core.steps import note
 from toolbox.lib.core.wait import until
 from toolbox.lib.machine.console import Phase, read, tail, text_of
@@ -30,6 +30,7 @@ POLL_SECONDS = 0.5
 LOGIN_SECONDS = 60.0
 SHUTDOWN_SECONDS = 90.0
 RUNNING = "running"
+EMPTY = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,18 @@ class PhaseTime:
 
 
 @contextmanager
-def _handed_over(config: Secret, name: str) -> Iterator[Path]:
+def _handed_over(config: Secret, path: Path) -> Iterator[None]:
     """Keep the Ignition config, which holds private keys, in a file while QEMU reads it."""
-    path = runtime_dir() / f"{name}.ign"
     write_atomic(path, config.reveal().encode(), mode=0o600)
     try:
-        yield path
+        yield
     finally:
-        path.unlink(missing_ok=True)
+        write_atomic(path, EMPTY, mode=0o600)
 
 
-def ignite(hypervisor: Hypervisor, domain: Domain, image: GuestImage, config: Secret) -> None:
+def ignite(
+    hypervisor: Hypervisor, domain: Domain, image: GuestImage, config: Secret, handover: Path
+) -> None:
     """Start a machine for the first time.
 
     The kernel is started directly and gets the Ignition config; the definition that stays is the
@@ -67,11 +69,12 @@ def ignite(hypervisor: Hypervisor, domain: Domain, image: GuestImage, config: Se
         domain: The machine.
         image: The image its disk stands on.
         config: Ignition JSON.
+        handover: File in which QEMU reads it.
     """
-    with _handed_over(config, domain.name) as path:
+    with _handed_over(config, handover):
         arguments = f"{image.arguments} {image.firstboot_arguments}"
-        first = FirstBoot(image.kernel, image.initramfs, arguments, path)
-        document = runtime_dir() / f"{domain.name}.xml"
+        first = FirstBoot(image.kernel, image.initramfs, arguments, handover)
+        document = handover.with_suffix(".xml")
         write_atomic(document, domain.xml(first).encode(), mode=0o600)
         try:
             # Reason: QEMU has read firmware files and kernel when libvirt says that it runs.
@@ -80,8 +83,18 @@ def ignite(hypervisor: Hypervisor, domain: Domain, image: GuestImage, config: Se
             document.unlink(missing_ok=True)
 
 
-def start(hypervisor: Hypervisor, domain: Domain) -> None:
-    """Start a machine that had its first boot; it comes up from its disk, or from a saved state."""
+def start(hypervisor: Hypervisor, domain: Domain, handover: Path) -> None:
+    """Start a machine that had its first boot; it comes up from its disk, or from a saved state.
+
+    Args:
+        hypervisor: Where the domain is defined.
+        domain: The machine.
+        handover: File in which QEMU read the config when the machine was made.
+    """
+    if not handover.exists():
+        # Reason: a machine that was saved in its first boot still has the device; Ignition, which
+        # alone reads it, does not run again.
+        write_atomic(handover, EMPTY, mode=0o600)
     hypervisor.virsh("start", domain.name)
 
 

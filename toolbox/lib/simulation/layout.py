@@ -68,6 +68,10 @@ class Layout:
         """Return the file that remembers what became of a machine."""
         return self.folder / "machines" / f"{host}.json"
 
+    def handover(self, host: str) -> Path:
+        """Return the file in which QEMU reads the Ignition config of a machine."""
+        return self.runtime / f"{host}.ign"
+
     def domain(self, host: str) -> str:
         """Return the name of a machine's domain."""
         return f"{self.label}-{host}"

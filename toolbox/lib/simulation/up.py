@@ -272,14 +272,15 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     phases: tuple[boot.PhaseTime, ...] = ()
     if action != "unchanged":
         start = domain.console.stat().st_size if domain.console.exists() else 0
+        handover = where.handover(name)
         watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline, interrupted)
         if item.fresh:
             note(f"{name}: first boot, {item.reason}")
             wrapped = bootstrap.wrap(item.config)
             watched.check_interrupt()
-            boot.ignite(hypervisor, domain, item.image, wrapped)
+            boot.ignite(hypervisor, domain, item.image, wrapped, handover)
         else:
-            boot.start(hypervisor, domain)
+            boot.start(hypervisor, domain, handover)
         phases = watched.wait()
     if action == "started":
         # Reason: a machine that was saved wakes up with the clock of that time.
