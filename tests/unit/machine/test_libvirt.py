@@ -57,6 +57,28 @@ def test_given_daemon_does_not_answer(
     assert "LIBVIRT_DEFAULT_URI" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [("echo .seen /x/.seen; echo disk.qcow2 /x/disk.qcow2", True), ("echo other /x/other", False)],
+    ids=["same-files", "other-files"],
+)
+def test_given_daemon_must_see_our_files(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, answer: str, *, seen: bool
+) -> None:
+    """A daemon that answers and has other files than ours, as one of the host, is refused."""
+    script = fake("virsh", f'case "$*" in *vol-list*) {answer} ;; esac; echo "$*" >>"$0.log"')
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu:///elsewhere")
+
+    if seen:
+        assert connect().uri == "qemu:///elsewhere"
+    else:
+        with pytest.raises(HabitatError, match=r"does not see .*/simulations/\.seen") as caught:
+            connect()
+        assert "LIBVIRT_DEFAULT_URI" in str(caught.value.hint)
+    calls = script.with_name("virsh.log").read_text()
+    assert calls.count("pool-create-as") == calls.count("pool-destroy")
+
+
 def test_ours_is_started(
     fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

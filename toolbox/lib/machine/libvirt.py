@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolbox.lib.core.errors import HabitatError
-from toolbox.lib.core.files import NAME, private_directory, runtime_dir, write_atomic
+from toolbox.lib.core.errors import HabitatError, ProgramFailed
+from toolbox.lib.core.files import NAME, private_directory, runtime_dir, state_home, write_atomic
 from toolbox.lib.core.run import TAIL_LINES, detach, run, which
 from toolbox.lib.core.wait import until
+from toolbox.lib.machine import images
 
 START_SECONDS = 20.0
 # Reason: in a plain container nothing may be chowned, no cgroup made, no namespace entered, and no
@@ -78,6 +80,17 @@ class Hypervisor:
         """Return a domain's state in libvirt's words, such as ``running``; empty without one."""
         return self.virsh("domstate", name, check=False)
 
+    def sees(self, path: Path) -> bool:
+        """Tell whether the daemon finds a file of ours where we find it."""
+        pool = f"infra-look-{uuid.uuid4().hex[:8]}"
+        try:
+            self.virsh("pool-create-as", pool, "dir", "--target", path.parent)
+            return path.name in self.virsh("vol-list", pool).split()
+        except ProgramFailed:
+            return False
+        finally:
+            self.virsh("pool-destroy", pool, check=False)
+
     def is_alive(self) -> bool:
         """Tell whether the daemon answers."""
         return run(["virsh", "--quiet", "-c", self.uri, "uri"], timeout=20, check=False).ok
@@ -102,14 +115,26 @@ def connect() -> Hypervisor:
         HabitatError: The given daemon does not answer, or ours does not start.
     """
     hypervisor = Hypervisor(default_uri())
-    if hypervisor.is_alive():
-        return hypervisor
+    alive = hypervisor.is_alive()
     if os.environ.get("LIBVIRT_DEFAULT_URI"):
-        message = f"libvirt does not answer at {hypervisor.uri}"
-        hint = "start it (systemctl start libvirtd), or unset LIBVIRT_DEFAULT_URI to use our own"
-        raise HabitatError(message, hint=hint)
-    _start(hypervisor)
+        _require_use(hypervisor, alive=alive)
+    elif not alive:
+        _start(hypervisor)
     return hypervisor
+
+
+def _require_use(hypervisor: Hypervisor, *, alive: bool) -> None:
+    """Refuse a daemon that was given and is of no use: dead, or one that has other files."""
+    ours = "unset LIBVIRT_DEFAULT_URI to use our own"
+    if not alive:
+        message = f"libvirt does not answer at {hypervisor.uri}"
+        raise HabitatError(message, hint=f"start it (systemctl start libvirtd), or {ours}")
+    disks = private_directory(state_home() / "simulations") / ".seen"
+    disks.touch()
+    for path in (disks, images.guests_folder() / "debian" / "disk.qcow2"):
+        if path.exists() and not hypervisor.sees(path):
+            message = f"libvirt at {hypervisor.uri} does not see {path}, which this habitat sees"
+            raise HabitatError(message, hint=f"give one that shares these files, or {ours}")
 
 
 def _start(hypervisor: Hypervisor) -> None:
