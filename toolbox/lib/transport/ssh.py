@@ -105,7 +105,9 @@ def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> s
         f"  Port {endpoint.port}\n"
         f"  User {endpoint.user}\n"
         f"  HostKeyAlias {endpoint.name}\n"
-        for endpoint in endpoints
+        # Reason: ssh's own %C, a hash, and what it adds while it binds are too long for a socket.
+        f"  ControlPath {folder}/{number}\n"
+        for number, endpoint in enumerate(endpoints)
     ]
     # Reason: one key and one known_hosts file, both ours, whatever the person's own files say; a
     # held connection because under emulation a new one costs seconds.
@@ -121,7 +123,6 @@ def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> s
         "  PasswordAuthentication no\n"
         "  KbdInteractiveAuthentication no\n"
         "  ControlMaster auto\n"
-        f"  ControlPath {folder}/%C\n"
         f"  ControlPersist {PERSIST_SECONDS}\n"
         f"  ConnectTimeout {CONNECT_SECONDS}\n"
         f"  ServerAliveInterval {ALIVE_SECONDS}\n"
