@@ -98,7 +98,7 @@ def test_changed_hardware_keeps_the_disk(machine: Sandbox) -> None:
     text = settings.read_text()
     assert "memory: 2GiB" in text
     settings.write_text(
-        text.replace("memory: 2GiB", "memory: 1280").replace(
+        text.replace("memory: 2GiB", "memory: 2560MiB").replace(
             "    - guest: 8080", "    - guest: 8080\n    - guest: 8081"
         )
     )
