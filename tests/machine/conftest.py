@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toolbox
+from toolbox.lib.simulation.layout import KEY_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +43,11 @@ class Sandbox:
 
     root: Path
     state: Path
+
+    @property
+    def key(self) -> str:
+        """What tells this project's domains and sockets from those of others."""
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:KEY_LENGTH]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,25 +79,28 @@ class Sandbox:
             text=True,
         )
 
-    @staticmethod
-    def domains() -> dict[str, str]:
-        """Return the hypervisor's domains and their states."""
+    def domains(self) -> dict[str, str]:
+        """Return this project's domains and their states; others may run beside them."""
         virsh = ["virsh", "-q", "list", "--all"]
         listed = subprocess.run(virsh, capture_output=True, text=True, check=False).stdout
         rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-        return {row[1]: row[2] for row in rows if len(row) == 3}
+        return {row[1]: row[2] for row in rows if len(row) == 3 and self.key in row[1]}
 
-    @staticmethod
-    def processes(*names: str) -> list[str]:
-        """Return the command lines of the processes with one of these names."""
+    def processes(self, *names: str) -> list[str]:
+        """Return the command lines of this project's processes with one of these names."""
         found = []
         for comm in Path("/proc").glob("[0-9]*/comm"):
             try:
-                if comm.read_text().strip() in names:
-                    found.append((comm.parent / "cmdline").read_text().replace("\0", " "))
+                if comm.read_text().strip() not in names:
+                    continue
+                line = (comm.parent / "cmdline").read_text().replace("\0", " ")
+                started = (comm.parent / "environ").read_text(errors="replace")
             except OSError:
                 continue
-        return [line for line in found if line]
+            # Reason: libvirt starts some of them, which know nothing of our state folder.
+            if line and (self.key in line or str(self.state) in started):
+                found.append(line)
+        return found
 
     def ssh(self, command: str) -> str:
         """Run a command on the example's machine."""
