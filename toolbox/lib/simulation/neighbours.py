@@ -46,11 +46,11 @@ SAME = f"""\
 """
 # Reason: in place, as the hosts file may be a link that the config made.
 MEND = f"""\
-others=$(grep -vF '{MARK}' {HOSTS} || true)
+others=$(grep -svF '{MARK}' {HOSTS} || true)
 printf '%s' "$others${{others:+
 }}$1
 " >{HOSTS}
-[ "$(cat {UNIT})" = "$2" ] && exit
+[ "$(cat {UNIT} 2>/dev/null)" = "$2" ] && exit
 printf '%s\\n' "$2" >{UNIT}
 systemctl try-reload-or-restart systemd-networkd
 """

@@ -26,5 +26,10 @@ def test_peers(machine: Host, peers: dict[str, str]) -> None:
     """The machine reaches every other by name."""
     answers = machine.check_output(shlex.join(["bash", "-c", ASK, "bash", *peers]))
     found = dict(line.split(maxsplit=1) for line in answers.splitlines())
+    unlike = [
+        f"{name}: {found.get(name, 'no answer')}, not {address} with the greeting of ssh"
+        for name, address in peers.items()
+        if found.get(name) != f"{address} SSH-"
+    ]
 
-    assert found == {name: f"{address} SSH-" for name, address in peers.items()}
+    assert not unlike, "\n".join(unlike)
