@@ -28,7 +28,8 @@ storage:
       mode: 0755
       contents:
         inline: |
-          #!/usr/bin/perl -MIO::Socket
+          #!/usr/bin/perl
+          use IO::Socket;
           $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 5, ReuseAddr => 1) or die;
           while ($peer = $server->accept) {
               <$peer>;
