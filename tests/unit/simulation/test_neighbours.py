@@ -81,12 +81,16 @@ def test_begins_with(told: Neighbours) -> None:
 
 def test_mended(told: Neighbours, mend: Callable[[str], str], tmp_path: Path) -> None:
     """A machine that knows nothing is told, networkd reads it, and other lines stay."""
-    (tmp_path / "hosts").write_text("192.0.2.7 mine\n\n10.77.0.9 gone # infra-toolbox\n# end")
+    (tmp_path / "hosts").write_text(
+        "192.0.2.7 mine # infra-toolbox lab\n\n10.77.0.9 gone # infra-toolbox\n# end"
+    )
 
     answer = mend(told.command("web"))
 
     assert len(answer.strip()) == 36  # the boot id
-    assert (tmp_path / "hosts").read_text() == f"192.0.2.7 mine\n\n# end\n{told.hosts}\n"
+    assert (
+        tmp_path / "hosts"
+    ).read_text() == f"192.0.2.7 mine # infra-toolbox lab\n\n# end\n{told.hosts}\n"
     assert (tmp_path / "unit").read_text() == f"{told.units['web']}\n"
     assert "systemd-networkd" in (tmp_path / "calls").read_text()
 

@@ -42,11 +42,11 @@ Address={address}/{prefix}
 LinkLocalAddressing=no
 IPv6AcceptRA=no"""
 SAME = f"""\
-[ "$(grep -F '{MARK}' {HOSTS})" = "$1" ] && [ "$(cat {UNIT})" = "$2" ]
+[ "$(grep '{MARK}$' {HOSTS})" = "$1" ] && [ "$(cat {UNIT})" = "$2" ]
 """
 # Reason: in place, as the hosts file may be a link that the config made.
 MEND = f"""\
-others=$(grep -svF '{MARK}' {HOSTS} || true)
+others=$(grep -sv '{MARK}$' {HOSTS} || true)
 printf '%s' "$others${{others:+
 }}$1
 " >{HOSTS}
