@@ -118,7 +118,7 @@ def preview(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT
 
 @task(name="list", help={"json": HELP["json"]})
 def list_(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
-    """List the machines: state, ports, acceleration.
+    """List the machines: state, address, ports, acceleration.
 
     Examples:
         invoke sim.list
@@ -131,10 +131,9 @@ def list_(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT00
         show.emit("sim.list", [asdict(item) for item in items])
         return
     rows = [
-        (item.host, item.state, _ports(item.ports), item.accelerator, item.config[:19])
-        for item in items
+        (i.host, i.state, i.address, _ports(i.ports), i.accelerator, i.config[:19]) for i in items
     ]
-    show.table(("host", "state", "ports", "acceleration", "config"), rows)
+    show.table(("host", "state", "address", "ports", "acceleration", "config"), rows)
 
 
 @task(help={"json": HELP["json"]})
@@ -304,11 +303,16 @@ def _ports(ports: dict[int, int]) -> str:
     return ", ".join(f"127.0.0.1:{host} → {guest}" for guest, host in sorted(ports.items()))
 
 
-def _row(machine: Running) -> dict[str, Any]:
+def _address(simulation: Simulation, machine: Running) -> str:
+    return str(simulation.network.addresses[machine.host.name])
+
+
+def _row(simulation: Simulation, machine: Running) -> dict[str, Any]:
     return {
         "host": machine.host.name,
         "action": machine.action,
         "reason": machine.reason,
+        "address": _address(simulation, machine),
         "ports": machine.ports,
         "config": machine.config,
         "boot_id": machine.boot_id,
@@ -326,7 +330,7 @@ def _report(
     """Print what there is and what was proven; fail when something was not."""
     failed = [proof for proof in proofs if not proof.ok]
     if as_json:
-        items = [_row(machine) for machine in simulation.machines]
+        items = [_row(simulation, machine) for machine in simulation.machines]
         for item in items:
             item["proofs"] = [asdict(p) for p in proofs if p.machine == item["host"]]
         show.emit(name, items, ok=not failed)
@@ -355,8 +359,11 @@ def _next() -> str:
 
 def _words(simulation: Simulation, proofs: tuple[Proof, ...]) -> None:
     show.table(
-        ("host", "machine", "ports"),
-        [(m.host.name, m.action, _ports(m.ports)) for m in simulation.machines],
+        ("host", "machine", "address", "ports"),
+        [
+            (m.host.name, m.action, _address(simulation, m), _ports(m.ports))
+            for m in simulation.machines
+        ],
     )
     if proofs:
         rows = [(p.machine, p.title, p.outcome, f"{p.seconds:.1f} s") for p in proofs]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.butane.bootstrap import HASH_FILE, wrap
+from toolbox.lib.butane.bootstrap import HASH_FILE, PlaceFile, wrap
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run, which
 
@@ -30,6 +30,29 @@ storage:
       contents:
         inline: hello
 """
+
+NAMES = """\
+variant: fcos
+version: 1.6.0
+storage:
+  files:
+    - path: /etc/hosts
+      overwrite: true
+      contents:
+        inline: 192.0.2.7 mine
+    - path: /etc/card
+      contents:
+        inline: mine
+"""
+LINK = """\
+variant: fcos
+version: 1.6.0
+storage:
+  links:
+    - path: /etc/hosts
+      target: /srv/hosts
+"""
+OF_THE_PLACE = (PlaceFile("/etc/card", "given"), PlaceFile("/etc/hosts", "\nours\n", append=True))
 
 
 def apply(config: str, root: Path) -> Result:
@@ -81,3 +104,38 @@ def test_another_config_is_refused(bare: Workbench, tmp_path: Path) -> None:
     root = tmp_path / "machine"
     assert not apply(re.sub("sha256-[0-9a-f]{8}", "sha256-00000000", wrapped), root).ok
     assert not (root / "etc/greeting").exists()
+
+
+def _placed(bench: Workbench, butane: str, root: Path) -> str:
+    """Apply a config with files of the place; return the outer config."""
+    outer = wrap(bench.write({"main.bu": butane}).ignition(), OF_THE_PLACE).reveal()
+    result = apply(outer, root)
+    assert result.ok, result.tail()
+    return outer
+
+
+def test_files_of_the_place(bare: Workbench, tmp_path: Path) -> None:
+    """Files of the place are there, and what is appended to no file begins one."""
+    _placed(bare, FILES, tmp_path / "machine")
+    assert (tmp_path / "machine/etc/card").read_text() == "given"
+    assert (tmp_path / "machine/etc/hosts").read_text() == "\nours\n"
+
+
+def test_the_config_wins(bare: Workbench, tmp_path: Path) -> None:
+    """A file of the config stays the config's, and is appended to where the place says so."""
+    _placed(bare, NAMES, tmp_path / "machine")
+    assert (tmp_path / "machine/etc/card").read_text() == "mine"
+    assert (tmp_path / "machine/etc/hosts").read_text() == "192.0.2.7 mine\nours\n"
+
+
+def test_a_link_wins(bare: Workbench, tmp_path: Path) -> None:
+    """Where the config has a link, there is a link."""
+    _placed(bare, LINK, tmp_path / "machine")
+    assert (tmp_path / "machine/etc/hosts").readlink().as_posix() == "/srv/hosts"
+
+
+def test_the_hash_is_the_config_s(bare: Workbench, tmp_path: Path) -> None:
+    """Files of the place do not change the hash that the machine keeps."""
+    config = bare.write({"main.bu": FILES}).ignition()
+    _placed(bare, FILES, tmp_path / "machine")
+    assert (tmp_path / f"machine{HASH_FILE}").read_text() == f"{config.sha256}\n"

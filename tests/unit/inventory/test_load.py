@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,7 @@ def test_smallest(write: Callable[[dict[str, str]], Path]) -> None:
     assert host.sim == Simulation()
     assert host.variables == {}
     assert project.authorized_keys == ()
+    assert project.subnet == IPv4Network("10.77.0.0/24")
 
 
 def test_everything(write: Callable[[dict[str, str]], Path]) -> None:
@@ -57,12 +59,13 @@ def test_everything(write: Callable[[dict[str, str]], Path]) -> None:
     root = write(
         {
             "project.yaml": "name: p1\ndomain: lan.example.org\n"
-            "variables: {color: red, web: {port: 80, tls: true}}\n",
+            "variables: {color: red, web: {port: 80, tls: true}}\n"
+            "sim: {subnet: 192.168.7.0/28}\n",
             "authorized_keys": f"# who\n\n{KEY}\n{KEY}\n",
             "hosts/b.yaml": "os: fcos\n",
             "hosts/a.yaml": "variables:\n  web: {port: 8080}\n  on: yes\n"
             "sim:\n  memory: 1536MiB\n  cpus: 4\n  disk: 2TiB\n  ssh_port: 2222\n"
-            "  forwards:\n    - 80\n    - {guest: 443, host: 8443}\n",
+            "  address: 192.168.7.14\n  forwards:\n    - 80\n    - {guest: 443, host: 8443}\n",
         }
     )
     project = load(root)
@@ -71,7 +74,8 @@ def test_everything(write: Callable[[dict[str, str]], Path]) -> None:
     assert a.variables == {"color": "red", "web": {"port": 8080, "tls": True}, "on": "yes"}
     assert b.variables == project.variables
     forwards = (Forward(None, 80), Forward(8443, 443))
-    assert a.sim == Simulation(1536, 4, 2048, forwards, 2222)
+    assert a.sim == Simulation(1536, 4, 2048, forwards, 2222, IPv4Address("192.168.7.14"))
+    assert project.subnet == IPv4Network("192.168.7.0/28")
     assert project.authorized_keys == (KEY,)
 
 
@@ -132,6 +136,10 @@ def test_all_mistakes_at_once(write: Callable[[dict[str, str]], Path]) -> None:
         ("sim: {forwards: [80, 80]}\n", "1:22: error[port-taken]: port 80 of the machine is"),
         ("sim: {forwards: [{host: 1}]}\n", "1:18: error[missing-key]: the key guest is missing"),
         ("sim: {forwards: [{guest: 1, udp: 1}]}\n", "1:29: error[unknown-key]: unknown key udp"),
+        ("sim: {address: web}\n", "1:16: error[bad-address]: sim.address: 'web' is no IPv4"),
+        ("sim: {address: 10.0.0.1}\n", "1:16: error[bad-address]: 10.0.0.1 is not in the sim"),
+        ("sim: {address: 10.77.0.0}\n", "1:16: error[bad-address]: 10.77.0.0 is 10.77.0.0/24's"),
+        ("sim: {subnet: 10.1.0.0/24}\n", "1:7: error[unknown-key]: unknown key subnet"),
         ("variables: {HOSTNAME: x}\n", "1:13: error[reserved-name]: HOSTNAME is given to every"),
         ("variables: {a-b: x}\n", "1:13: error[bad-name]: 'a-b' is no variable name"),
         ("variables: {1: x}\n", "1:13: error[bad-name]: '1' is no variable name"),
@@ -157,6 +165,43 @@ def test_ports_of_two_hosts(write: Callable[[dict[str, str]], Path]) -> None:
     (found,) = findings(root)
     assert found.startswith("hosts/b.yaml:2:13: error[port-taken]: port 8080 is taken already by ")
     assert "hosts/a.yaml:1:36" in found
+
+
+def test_addresses_of_two_hosts(write: Callable[[dict[str, str]], Path]) -> None:
+    """Two hosts cannot have the same address."""
+    root = write(
+        {
+            "hosts/a.yaml": "sim: {address: 10.77.0.5}\n",
+            "hosts/b.yaml": "sim:\n  address: 10.77.0.5\n",
+        }
+    )
+    (found,) = findings(root)
+    assert found.startswith("hosts/b.yaml:2:12: error[address-taken]: address 10.77.0.5 is taken")
+    assert "already by hosts/a.yaml:1:16" in found
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("10.77.0.0/33", "project.yaml:2:15: error[bad-subnet]: sim.subnet: '10.77.0.0/33' is no"),
+        ("10.77.0.1/24", "project.yaml:2:15: error[bad-subnet]: sim.subnet: '10.77.0.1/24' canno"),
+        ("10.77.0.0/30", "project.yaml:2:15: error[small-subnet]: 10.77.0.0/30 has addresses for"),
+        ("24", "project.yaml:2:15: error[bad-subnet]: sim.subnet: '24' is no IPv4 subnet"),
+    ],
+)
+def test_subnet(write: Callable[[dict[str, str]], Path], written: str, expected: str) -> None:
+    """A subnet that is none, or has no room, is told where it was written, and only once."""
+    hosts = {f"hosts/{name}.yaml": "sim: {}\n" for name in "abc"}
+    (found,) = findings(write({"project.yaml": f"name: x\nsim: {{subnet: {written}}}\n", **hosts}))
+    assert found.startswith(expected)
+
+
+def test_unknown_key_of_the_project(write: Callable[[dict[str, str]], Path]) -> None:
+    """The keys of a project's sim are not those of a host's."""
+    root = write({"project.yaml": "name: x\nsim: {subnets: 1}\n", "hosts/a.yaml": ""})
+    (found,) = findings(root)
+    assert found.startswith("project.yaml:2:7: error[unknown-key]: unknown key subnets")
+    assert "did you mean subnet?" in found
 
 
 def test_host_files_that_would_be_overlooked(write: Callable[[dict[str, str]], Path]) -> None:

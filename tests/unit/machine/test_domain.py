@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 
 from toolbox.lib.machine.domain import (
     FW_CFG_IGNITION,
+    QEMU,
     Domain,
     FirstBoot,
     Forward,
     labels_of,
     stylesheet,
 )
+from toolbox.lib.machine.link import SLOT, derive
 
 ODD = {"simulation": "a{b}c", "host": '"quoted" & <\'>', "project": "{{{", "note": "ü → {@x}"}
 DOMAIN = Domain(
@@ -29,6 +32,7 @@ DOMAIN = Domain(
     console=Path("/console/web.log"),
     forwards=(Forward(20022, 22), Forward(20080, 80)),
     labels={"simulation": "example-12345678", "host": "web"},
+    link=derive("example-12345678", "web"),
 )
 FIRST = FirstBoot(Path("/g/vmlinuz"), Path("/g/initramfs.img"), "console=ttyS0", Path("/run/c.ign"))
 
@@ -101,6 +105,24 @@ def test_forwards_are_on_the_loopback_address() -> None:
 def test_no_forwards() -> None:
     """A machine need not forward anything."""
     assert _parsed(replace(DOMAIN, forwards=())).find("devices/interface/portForward") is None
+
+
+def test_link() -> None:
+    """The link to the other machines is QEMU's own, as libvirt cannot keep it in the habitat."""
+    words = [arg.get("value", "") for arg in _parsed(DOMAIN).iter(f"{{{QEMU}}}arg")]
+    options = dict(zip(words[::2], map(json.loads, words[1::2]), strict=True))
+
+    assert set(options) == {"-netdev", "-device"}
+    assert options["-netdev"]["local"]["host"] == "127.0.0.1"
+    assert options["-device"]["netdev"] == options["-netdev"]["id"]
+    assert options["-device"]["addr"] == hex(SLOT)
+    assert DOMAIN.link is not None
+    assert options["-device"]["mac"] == DOMAIN.link.mac
+
+
+def test_alone() -> None:
+    """A machine without a link has no options of QEMU's own."""
+    assert _parsed(replace(DOMAIN, link=None)).find(f"{{{QEMU}}}commandline") is None
 
 
 def test_console_is_kept() -> None:

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import threading
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +17,17 @@ import pytest
 from toolbox.lib.core.errors import ProgramFailed
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.wait import until
-from toolbox.lib.transport.ssh import Client, Endpoint, answers, client, configuration
+from toolbox.lib.transport.ssh import (
+    Client,
+    Endpoint,
+    _listens,
+    answers,
+    client,
+    configuration,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 WEB = Endpoint("web", "127.0.0.1", 20022, "ssh-ed25519 AAAA")
 DB = Endpoint("db", "::1", 22, "ssh-ed25519 BBBB", user="root")
@@ -129,6 +137,17 @@ def test_another_server_is_no_answer(greeting: bytes) -> None:
     """A server of another kind, or one that hangs up, does not answer."""
     with _server(greeting) as port:
         assert not answers("127.0.0.1", port)
+
+
+def test_bound_is_not_listening() -> None:
+    """An agent's socket that is there, and not listened on yet, is waited for."""
+    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as agent:
+        path = Path(folder) / "agent"
+        assert not _listens(path)
+        agent.bind(str(path))
+        assert not _listens(path)
+        agent.listen()
+        assert _listens(path)
 
 
 def test_nobody_listens() -> None:

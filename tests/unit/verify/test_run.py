@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.verify import run
 from toolbox.lib.verify.expectation import Expectation
-from toolbox.lib.verify.run import Proof, verify
+from toolbox.lib.verify.run import SHIPPED, Proof, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,3 +110,64 @@ def test_broken_checks(shipped: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ToolboxError, match=r"(?s)could not run.*check_x\.py"):
         verify(MACHINES, tmp_path / "config", ())
+
+
+PEERS = {"db": "10.77.0.5", "db.example": "10.77.0.5"}
+PAIR = [
+    Expectation("web", "web.example", "b", "sha256-1", address="10.77.0.4", peers=PEERS),
+    Expectation("lone", "lone.example", "b", "sha256-2"),
+]
+
+
+def _network_proofs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expectations: list[Expectation]
+) -> tuple[Proof, ...]:
+    """Run the shipped check of the network, with a machine that is this place."""
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    shutil.copy(SHIPPED / "check_network.py", folder)
+    monkeypatch.setattr(run, "SHIPPED", folder)
+    return verify(expectations, tmp_path / "config", ())
+
+
+# Reason: the last word is the remote command; what it would call of the machine is given to it.
+MACHINE_HERE = """\
+#!/bin/bash
+getent() {{ [ -z "{address}" ] || echo "{address} $2"; }}
+timeout() {{ [ "${{@: -1}}" != "{silent}" ] && printf SSH-; }}
+export -f getent timeout
+eval "${{@: -1}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "silent", "outcome", "told"),
+    [
+        ("10.77.0.5", "", "passed", ""),
+        ("10.77.0.5", "db", "failed", "10.77.0.5 silent"),
+        ("10.77.0.9", "", "failed", "10.77.0.9 SSH-"),
+        ("", "", "failed", "db: unknown SSH-"),
+    ],
+    ids=["reached", "silent", "another address", "unknown"],
+)
+def test_network(
+    tmp_path: Path,
+    fake: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    silent: str,
+    outcome: str,
+    told: str,
+) -> None:
+    """A machine must find each other one under its address, and be greeted."""
+    fake("ssh", MACHINE_HERE.format(address=address, silent=silent))
+
+    (proof,) = _network_proofs(tmp_path, monkeypatch, PAIR)
+
+    assert (proof.machine, proof.check, proof.outcome) == ("web", "peers", outcome)
+    assert told in proof.message
+
+
+def test_network_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulation with one machine has no network to prove, and nothing is skipped."""
+    assert _network_proofs(tmp_path, monkeypatch, PAIR[1:]) == ()

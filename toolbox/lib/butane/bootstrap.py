@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolbox.lib.butane.translate import IgnitionConfig
 
 HASH_FILE = "/etc/infra-toolbox/config.sha256"
@@ -19,7 +22,29 @@ VERSION = "3.3.0"
 """Ignition spec; compressed configs need 3.1.0, and every Ignition we boot knows this one."""
 
 
-def wrap(config: IgnitionConfig) -> Secret:
+@dataclass(frozen=True, slots=True)
+class PlaceFile:
+    """A file that a machine has because of the place it runs in, whatever its config.
+
+    Attributes:
+        path: Where it is.
+        text: What it holds, or what stands at its end.
+        append: Whether the config, or the image, may hold a beginning of it.
+    """
+
+    path: str
+    text: str
+    append: bool = False
+
+    def entry(self) -> dict[str, Any]:
+        """Return it as Ignition wants it."""
+        resource = {"source": f"data:;base64,{base64.b64encode(self.text.encode()).decode()}"}
+        if self.append:
+            return {"path": self.path, "append": [resource]}
+        return {"path": self.path, "mode": 0o644, "overwrite": True, "contents": resource}
+
+
+def wrap(config: IgnitionConfig, files: Iterable[PlaceFile] = ()) -> Secret:
     """Return the outer Ignition config, JSON.
 
     The host's config is merged as a compressed data URL. Ignition checks its hash, which is of the
@@ -29,6 +54,8 @@ def wrap(config: IgnitionConfig) -> Secret:
 
     Args:
         config: The host's config.
+        files: Files of the place; those that the config names, too, are the config's, but for
+            what is appended to them.
     """
     # Reason: without a time stamp the same config always becomes the same bytes.
     packed = gzip.compress(config.json.reveal().encode(), mtime=0)
@@ -52,7 +79,8 @@ def wrap(config: IgnitionConfig) -> Secret:
                     "mode": 0o644,
                     "overwrite": True,
                     "contents": {"source": f"data:,{config.sha256}%0A"},
-                }
+                },
+                *(file.entry() for file in files),
             ]
         },
     }

@@ -90,3 +90,24 @@ class Interrupted(ToolboxError):
     """A person ended it; what was begun has been cleaned up."""
 
     exit_code: ClassVar[int] = 130
+
+
+def together(errors: Sequence[ToolboxError]) -> ToolboxError:
+    """Return one error that tells all of these; a single one stays as it is.
+
+    Errors of one class give one of that class, so the exit code tells what happened; others give a
+    plain one.
+
+    Args:
+        errors: At least one.
+    """
+    messages = dict.fromkeys(error.message for error in errors)
+    if len(messages) == 1:
+        return errors[0]
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    findings = [finding for error in errors for finding in error.findings]
+    kind = type(errors[0])
+    alike = all(type(error) is kind for error in errors) and kind is not ProgramFailed
+    return (kind if alike else ToolboxError)(
+        "\n".join(messages), hint="\n".join(hints) or None, findings=findings
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Address
     from pathlib import Path
 
 SYSTEMS = ("debian", "fcos")
@@ -49,6 +50,7 @@ class Simulation:
         disk: GiB.
         forwards: Ports reachable from outside, beside ssh.
         ssh_port: Port on the loopback address that leads to its ssh; None means a free one.
+        address: Its address in the simulation's subnet; None means one that its name leads to.
     """
 
     memory: int = DEFAULT_MEMORY
@@ -56,6 +58,7 @@ class Simulation:
     disk: int = DEFAULT_DISK
     forwards: tuple[Forward, ...] = ()
     ssh_port: int | None = None
+    address: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolbox.lib.core.errors import UsageError
-from toolbox.lib.inventory import names
+from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
 from toolbox.lib.inventory.host import SSH, Host
 from toolbox.lib.inventory.operators import read_keys
@@ -14,6 +14,7 @@ from toolbox.lib.inventory.project import HOSTS_FOLDER, KEYS_FILE, PROJECT_FILE,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address, IPv4Network
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -75,9 +76,11 @@ class _Reader:
         keys = self._authorized_keys()
         hosts = self._hosts()
         self._check_ports(hosts)
+        self._check_addresses(hosts, read[1].sim.subnet if read else None)
         if read is None:
             return None
         node, written = read
+        self._check_room(node, written.sim.subnet, len(hosts))
         self._check_variables(PROJECT_FILE, node, written.variables)
         domain = written.domain or f"{written.name}.internal"
         return Project(
@@ -87,6 +90,7 @@ class _Reader:
             hosts=tuple(self._host(host, domain, written.variables) for host in hosts),
             variables=written.variables,
             authorized_keys=keys,
+            subnet=written.sim.subnet,
         )
 
     def _host(self, host: _HostDocument, domain: str, variables: dict[str, Any]) -> Host:
@@ -210,6 +214,30 @@ class _Reader:
                     self.findings.append(place.finding("port-taken", message, hint))
                 guests.add(port)
 
+    def _check_addresses(self, hosts: Sequence[_HostDocument], net: IPv4Network | None) -> None:
+        taken: dict[IPv4Address, str] = {}
+        for host in hosts:
+            address = host.written.sim.address
+            if address is None:
+                continue
+            place = _place(host.node, ("sim", "address"), host.file)
+            problem = subnet.outside(address, net) if net else None
+            if problem:
+                hint = f"leave it out, or set sim.subnet in {PROJECT_FILE}"
+                self.findings.append(place.finding("bad-address", problem, hint))
+            elif address in taken:
+                message = f"address {address} is taken already by {taken[address]}"
+                hint = "use another one, or leave it out to have one chosen"
+                self.findings.append(place.finding("address-taken", message, hint))
+            taken.setdefault(address, str(place))
+
+    def _check_room(self, node: Node | None, net: IPv4Network, wanted: int) -> None:
+        if wanted > subnet.room(net):
+            place = _place(node, ("sim", "subnet"), PROJECT_FILE)
+            message = f"{net} has addresses for {subnet.room(net)} machines, and there are {wanted}"
+            hint = f"take a larger subnet, such as {subnet.DEFAULT}"
+            self.findings.append(place.finding("small-subnet", message, hint))
+
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return both mappings in one; where both have a value, the one above stands."""
@@ -281,9 +309,13 @@ def _message(problem: ErrorDetails) -> str:
 
 def _keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Return the keys that may stand at a path of a model."""
-    from toolbox.lib.inventory.schema import ForwardFile, SimulationFile
+    from toolbox.lib.inventory import schema
 
-    nested: dict[str, type[BaseModel]] = {"sim": SimulationFile, "forwards": ForwardFile}
+    nested: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
+        (schema.ProjectFile, "sim"): schema.NetworkFile,
+        (schema.HostFile, "sim"): schema.SimulationFile,
+        (schema.SimulationFile, "forwards"): schema.ForwardFile,
+    }
     for step in path:
-        model = nested.get(str(step), model)
+        model = nested.get((model, str(step)), model)
     return list(model.model_fields)

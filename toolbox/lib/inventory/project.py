@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.inventory import subnet
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network
     from pathlib import Path
 
     from toolbox.lib.inventory.host import Host
@@ -27,6 +30,7 @@ class Project:
         hosts: Its hosts, sorted by name.
         variables: Names for every host's templates.
         authorized_keys: Public keys of who may operate it, one line each.
+        subnet: The network that its simulated machines share.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Project:
     hosts: tuple[Host, ...]
     variables: Mapping[str, Any] = field(default_factory=dict)
     authorized_keys: tuple[str, ...] = ()
+    subnet: IPv4Network = subnet.DEFAULT
 
 
 def find_root(start: Path) -> Path | None:

@@ -5,12 +5,13 @@ Imports pydantic, so it is imported only where files are read.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from toolbox.lib.inventory import names
+from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.host import (
     DEFAULT_CPUS,
     DEFAULT_DISK,
@@ -100,6 +101,20 @@ def _system(text: str) -> str:
     return text
 
 
+def _subnet(written: object) -> object:
+    try:
+        return subnet.parse(str(written))
+    except ValueError as error:
+        _refuse("bad-subnet", str(error), subnet.suggestion(str(written)))
+
+
+def _address(written: object) -> object:
+    try:
+        return subnet.parse_address(str(written))
+    except ValueError as error:
+        _refuse("bad-address", str(error), "such as 10.77.0.10")
+
+
 def _forward(written: object) -> object:
     return {"guest": written} if isinstance(written, int) else written
 
@@ -109,6 +124,8 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Memory = Annotated[int, BeforeValidator(_mebibytes), AfterValidator(_memory)]
 Disk = Annotated[int, BeforeValidator(_mebibytes), AfterValidator(_gibibytes)]
 Port = Annotated[int, BeforeValidator(_port)]
+Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
+Address = Annotated[IPv4Address, BeforeValidator(_address)]
 System = Annotated[str, AfterValidator(_system)]
 Variables = dict[str, Any]
 
@@ -133,6 +150,7 @@ class SimulationFile(Written):
     cpus: int = Field(default=DEFAULT_CPUS, ge=1, le=MAX_CPUS)
     disk: Disk = DEFAULT_DISK
     ssh_port: Port | None = None
+    address: Address | None = None
     forwards: list[Annotated[ForwardFile, BeforeValidator(_forward)]] = []
 
     def value(self) -> Simulation:
@@ -142,6 +160,7 @@ class SimulationFile(Written):
             cpus=self.cpus,
             disk=self.disk,
             ssh_port=self.ssh_port,
+            address=self.address,
             forwards=tuple(Forward(item.host, item.guest) for item in self.forwards),
         )
 
@@ -162,11 +181,18 @@ class SimulationFile(Written):
         return taken
 
 
+class NetworkFile(Written):
+    """The key ``sim`` of project.yaml: what all simulated machines share."""
+
+    subnet: Subnet = subnet.DEFAULT
+
+
 class ProjectFile(Written):
     """project.yaml."""
 
     name: Label
     domain: Domain | None = None
+    sim: NetworkFile = NetworkFile()
     variables: Variables = {}
 
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolbox.lib.machine.link import Link
+
 NAMESPACE = "https://infra-toolbox.org/xmlns/machine/1"
 XSLT = "http://www.w3.org/1999/XSL/Transform"
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 FW_CFG_IGNITION = "opt/com.coreos/config"
 """Where Ignition's qemu platform looks for its config in QEMU's firmware configuration device."""
 
@@ -53,6 +56,7 @@ class Domain:
         console: File that keeps what the serial console prints.
         forwards: Ports reachable from outside the machine.
         labels: Ownership marks, found again by `labels_of`.
+        link: Its link to the other machines of its simulation; None for a machine on its own.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Domain:
     console: Path
     forwards: tuple[Forward, ...]
     labels: Mapping[str, str]
+    link: Link | None = None
 
     def xml(self, first_boot: FirstBoot | None = None) -> str:
         """Return the domain XML.
@@ -86,6 +91,7 @@ class Domain:
         for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
             _text(root, f"on_{event}", action)
         self._devices(root)
+        self._neighbours(root)
         ET.indent(root)
         return ET.tostring(root, encoding="unicode")
 
@@ -146,6 +152,15 @@ class Domain:
         ET.SubElement(devices, "memballoon", model="none")
         random = ET.SubElement(devices, "rng", model="virtio")
         _text(random, "backend", "/dev/urandom", model="random")
+
+    def _neighbours(self, root: ET.Element) -> None:
+        if self.link is None:
+            return
+        ET.register_namespace("qemu", QEMU)
+        command = ET.SubElement(root, f"{{{QEMU}}}commandline")
+        words = ("-netdev", self.link.backend(), "-device", self.link.device())
+        for word in words:
+            ET.SubElement(command, f"{{{QEMU}}}arg", value=word)
 
 
 def labels_of(xml: str) -> dict[str, str]:

@@ -72,6 +72,11 @@ class Layout:
         """Return the file in which QEMU reads the Ignition config of a machine."""
         return self.runtime / f"{host}.ign"
 
+    @property
+    def addresses(self) -> Path:
+        """The file that remembers which address each machine has."""
+        return self.folder / "addresses.json"
+
     def domain(self, host: str) -> str:
         """Return the name of a machine's domain."""
         return f"{self.label}-{host}"

@@ -13,7 +13,7 @@ from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import step
 from toolbox.lib.machine import domain as domains
 from toolbox.lib.machine import libvirt
-from toolbox.lib.simulation import boot, layout, ports, record
+from toolbox.lib.simulation import boot, layout, network, ports, record
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.transport.ssh import Client, Endpoint, client
 
@@ -39,6 +39,7 @@ class Standing:
         accelerator: ``kvm``, ``tcg`` or nothing for an absent machine.
         config: SHA-256 of the config on it, or nothing.
         ignited: Whether its first boot came to an end.
+        address: Its address in the network of the simulation, or nothing.
     """
 
     host: str
@@ -47,22 +48,33 @@ class Standing:
     accelerator: str
     config: str
     ignited: bool
+    address: str = ""
 
 
 def standings(project: Project) -> tuple[Standing, ...]:
     """Tell how each machine of a project stands."""
     where = layout.of(project)
     hypervisor = libvirt.connect()
-    return tuple(_standing(where, hypervisor, host.name) for host in project.hosts)
+    addresses = network.remembered(where)
+    return tuple(
+        _standing(where, hypervisor, host.name, str(addresses.get(host.name, "")))
+        for host in project.hosts
+    )
 
 
-def _standing(where: Layout, hypervisor: Hypervisor, name: str) -> Standing:
+def _standing(where: Layout, hypervisor: Hypervisor, name: str, address: str) -> Standing:
     state = hypervisor.state(where.domain(name)) or ABSENT
     known = record.load(where.record(name))
     if known is None:
         return Standing(name, state, {}, "", "", ignited=False)
     return Standing(
-        name, state, known.ports, known.accelerator, known.config, ignited=known.ignited
+        name,
+        state,
+        known.ports,
+        known.accelerator,
+        known.config,
+        ignited=known.ignited,
+        address=address,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.files import sha256
-from toolbox.lib.machine import accel, images
+from toolbox.lib.machine import accel, images, link
 from toolbox.lib.machine.domain import Domain, Forward
 from toolbox.lib.simulation import ports, record
 
@@ -97,6 +97,7 @@ def domain_of(where: Layout, host: Host, known: Record) -> Domain:
         console=where.console(host.name),
         forwards=tuple(Forward(port, guest) for guest, port in sorted(known.ports.items())),
         labels={"simulation": where.label, "host": host.name, "project": where.project},
+        link=link.derive(where.label, host.name),
     )
 
 

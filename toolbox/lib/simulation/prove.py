@@ -22,6 +22,7 @@ def prove(project: Project, simulation: Simulation) -> tuple[Proof, ...]:
     Returns:
         What was proven, or not.
     """
+    addresses = {name: str(address) for name, address in simulation.network.addresses.items()}
     expectations = [
         Expectation(
             name=machine.host.name,
@@ -29,6 +30,13 @@ def prove(project: Project, simulation: Simulation) -> tuple[Proof, ...]:
             boot_id=machine.boot_id,
             config=machine.config,
             ports=machine.ports,
+            address=addresses[machine.host.name],
+            peers={
+                name: addresses[other.host.name]
+                for other in simulation.machines
+                if other is not machine
+                for name in (other.host.name, other.host.fqdn)
+            },
             variables=dict(machine.host.variables),
         )
         for machine in simulation.machines

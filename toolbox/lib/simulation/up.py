@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from toolbox.lib.butane import bootstrap
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
-from toolbox.lib.core.errors import UsageError
+from toolbox.lib.core.errors import ToolboxError, UsageError, together
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.machine import images, libvirt
-from toolbox.lib.simulation import boot, layout, ports, record
+from toolbox.lib.simulation import boot, layout, memory, neighbours, network, ports, record
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.simulation.layout import Layout
+    from toolbox.lib.simulation.neighbours import Neighbours
+    from toolbox.lib.simulation.network import Network
     from toolbox.lib.stack.workspace import Changes
+
+    Result = TypeVar("Result")
 
 INTERRUPT_SECONDS = 0.2
 
@@ -71,12 +75,14 @@ class Simulation:
         client: Reaches them over ssh.
         identity: Changes of the identity stack.
         stack: Changes of the machines stack.
+        network: The network that they share.
     """
 
     machines: tuple[Running, ...]
     client: Client
     identity: Changes
     stack: Changes
+    network: Network
 
     @property
     def unchanged(self) -> bool:
@@ -112,6 +118,8 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         with step("Render and translate"):
             configs = translate_all(project, hosts, identity)
         plans = plan(where, hosts, configs, hypervisor.domains(), options)
+        shared = network.ensure(project, where)
+        _say_shortage(where, plans, hypervisor)
         with step("Bring disks and domains up"):
             changes = _ensure_machines(where, project, plans, hypervisor, options)
             note(changes.sentence())
@@ -119,8 +127,9 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         key, public = identity.provision_key, identity.provision_public_key
         with client(endpoints, key, public, where.runtime) as ssh:
             with step("Boot"):
-                machines = _boot_all(where, plans, endpoints, ssh, hypervisor, options)
-            yield Simulation(machines, ssh, identity_changes, changes)
+                told = neighbours.of(project, where, shared)
+                machines = _boot_all(where, plans, endpoints, ssh, hypervisor, options, told)
+            yield Simulation(machines, ssh, identity_changes, changes, shared)
 
 
 def chosen(project: Project, names: Sequence[str]) -> tuple[Host, ...]:
@@ -163,7 +172,31 @@ def translate_all(
             return translate(config)
 
     with ThreadPoolExecutor() as pool:
-        return dict(zip((host.name for host in hosts), pool.map(one, hosts), strict=True))
+        futures = [pool.submit(one, host) for host in hosts]
+    return dict(zip((host.name for host in hosts), _results(futures), strict=True))
+
+
+def _results(futures: Sequence[Future[Result]]) -> tuple[Result, ...]:
+    """Return what all of them gave, or raise what went wrong in any of them."""
+    failures = [failure for future in futures if (failure := future.exception()) is not None]
+    known = [failure for failure in failures if isinstance(failure, ToolboxError)]
+    if len(known) < len(failures):
+        # Reason: a mistake of ours shows its stack, and comes before what it may have caused.
+        raise next(failure for failure in failures if not isinstance(failure, ToolboxError))
+    if known:
+        raise together(known) from known[0]
+    return tuple(future.result() for future in futures)
+
+
+def _say_shortage(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
+    wanted = {
+        item.host.name: item.host.sim.memory
+        for item in plans
+        if item.reason or not _runs(where, item, hypervisor)
+    }
+    words = memory.shortage(wanted, memory.available())
+    if words:
+        note(words)
 
 
 def _ensure_machines(
@@ -222,20 +255,22 @@ def _boot_all(  # noqa: PLR0913 - the parts of one boot
     ssh: Client,
     hypervisor: Hypervisor,
     options: Options,
+    told: Neighbours,
 ) -> tuple[Running, ...]:
     interrupted = Event()
 
     def one(item: Plan, endpoint: Endpoint) -> Running:
-        return _boot(where, item, endpoint, ssh, hypervisor, options.deadline, interrupted)
+        return _boot(where, item, endpoint, ssh, hypervisor, options.deadline, interrupted, told)
 
     with ThreadPoolExecutor() as pool:
         futures = [pool.submit(one, *pair) for pair in zip(plans, endpoints, strict=True)]
         try:
-            return tuple(future.result() for future in futures)
+            wait(futures)
         except (KeyboardInterrupt, SystemExit):
             interrupted.set()
             _end_first_boots(where, plans, futures, ssh, hypervisor)
             raise
+    return _results(futures)
 
 
 def _end_first_boots(
@@ -264,6 +299,7 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     hypervisor: Hypervisor,
     deadline: float,
     interrupted: Event,
+    told: Neighbours,
 ) -> Running:
     name = item.host.name
     domain = item.domain(where)
@@ -276,7 +312,7 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
         watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline, interrupted)
         if item.fresh:
             note(f"{name}: first boot, {item.reason}")
-            wrapped = bootstrap.wrap(item.config)
+            wrapped = bootstrap.wrap(item.config, told.files(name))
             watched.check_interrupt()
             boot.ignite(hypervisor, domain, item.image, wrapped, handover)
         else:
@@ -285,7 +321,7 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     if action == "started":
         # Reason: a machine that was saved wakes up with the clock of that time.
         ssh.run(name, f"sudo date --utc --set=@{time.time():.0f}", timeout=60)
-    boot_id = ssh.run(name, "cat /proc/sys/kernel/random/boot_id", timeout=60).text.strip()
+    boot_id = ssh.run(name, told.command(name), timeout=60).text.strip()
     replace(item.record, ignited=True, boot_id=boot_id).save(where.record(name))
     return Running(
         item.host,

@@ -160,7 +160,7 @@ def _opened(
     opened = Client(config)
     with spawn(["ssh-agent", "-D", "-a", str(agent)]):
         until(
-            lambda _last: agent.exists() or None,
+            lambda _last: _listens(agent) or None,
             deadline=AGENT_SECONDS,
             interval=0.02,
             what="ssh-agent to listen",
@@ -171,6 +171,16 @@ def _opened(
         finally:
             for endpoint in endpoints:
                 opened.hang_up(endpoint.name)
+
+
+def _listens(path: Path) -> bool:
+    """Tell whether somebody listens on a socket; its file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def answers(address: str, port: int, *, timeout: float = 3.0) -> bool:

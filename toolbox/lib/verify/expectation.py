@@ -21,6 +21,8 @@ class Expectation:
         config: SHA-256 of the rendered config, ``sha256-<hex>``.
         ports: Guest port to port on the loopback address.
         variables: The variables its templates saw.
+        address: Its address in the network of the simulation.
+        peers: Names of the other machines that are up, short and full, with their addresses.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Expectation:
     config: str
     ports: dict[int, int] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    address: str = ""
+    peers: dict[str, str] = field(default_factory=dict)
 
     def url(self, port: int, path: str = "/") -> str:
         """Return the URL under which a port of the machine answers from outside.

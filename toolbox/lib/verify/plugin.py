@@ -2,7 +2,8 @@
 
 A check is a function ``test_*`` in a file ``check_*.py``. It asks for ``machine``, which is
 testinfra's host over the connection that is already open, and for ``expected``. It runs once for
-each machine; a check in the folder ``hosts/<name>/`` runs for that machine only.
+each machine; a check in the folder ``hosts/<name>/`` runs for that machine only, and one that asks
+for ``peers`` where there are other machines.
 """
 
 from __future__ import annotations
@@ -45,6 +46,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if folder.parent.name == "hosts":
         machines = [machine for machine in machines if machine.name == folder.name]
     metafunc.parametrize("expected", machines, ids=lambda machine: machine.name, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave checks of a machine's peers out where it has none."""
+    lonely = [
+        item for item in items if "peers" in getattr(item, "fixturenames", ()) and _alone(item)
+    ]
+    config.hook.pytest_deselected(items=lonely)
+    items[:] = [item for item in items if item not in lonely]
+
+
+def _alone(item: pytest.Item) -> bool:
+    params = getattr(item, "callspec", None)
+    return params is not None and not params.params["expected"].peers
+
+
+@pytest.fixture(scope="session")
+def peers(expected: Expectation) -> dict[str, str]:
+    """Return the names of the other machines that are up, with their addresses; never empty."""
+    return expected.peers
 
 
 @pytest.fixture(scope="session")
