@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit
@@ -62,6 +63,19 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in (cells[0], rule, *cells[1:]):
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         data("  ".join(padded).rstrip())
+
+
+def ask(question: str) -> bool:
+    """Ask a person on the terminal; yes unless the answer is no."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() not in {"n", "no"}
+
+
+def program() -> str:
+    """Return how tasks are called here, for advice that is to be pasted."""
+    called = sys.argv[0]
+    # Reason: in a plain virtual environment the scripts invoke and inv are Invoke's own.
+    return called if Path(called).name == "infra-toolbox" else "invoke"
 
 
 def rest(context: Context) -> list[str]:
