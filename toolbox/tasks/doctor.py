@@ -53,11 +53,13 @@ def doctor(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT0
 def _lines(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
     """Yield lines of the table: what was found, wrapped, and the way to mend it on its own."""
     width = max(shutil.get_terminal_size((WIDTH, 0)).columns - MARGIN, WIDTH // 2)
-    for what, state, found, mend in (*_singles(rows), *_tools(rows)):
+    shown = [*_singles(rows), *_tools(rows)]
+    mends = [mend for *_, mend in shown]
+    for (what, state, found, mend), following in zip(shown, [*mends[1:], ""], strict=True):
         first, *more = textwrap.wrap(found, width, break_on_hyphens=False) or [""]
         yield what, state, first
         yield from (("", "", line) for line in more)
-        if mend:
+        if mend and mend != following:
             # Reason: not wrapped, so that it can be pasted.
             yield "", "", f"→ {mend}"
 
@@ -69,14 +71,21 @@ def _singles(rows: Sequence[Row]) -> Iterator[tuple[str, str, str, str]]:
 def _tools(rows: Sequence[Row]) -> Iterator[tuple[str, str, str, str]]:
     """Yield the programs in few rows: those that are well, and others by what mends them."""
     from toolbox.lib.doctor.row import State
+    from toolbox.lib.doctor.tools import NEEDED
+    from toolbox.lib.habitat.ensure import ABSENT
 
     tools = [row for row in rows if row.tool]
     well = [row for row in tools if row.state is State.OK]
     if well:
         yield "tools", State.OK, ", ".join(_named(row) for row in well), ""
-    for mend in dict.fromkeys(row.mend for row in tools if row.state is not State.OK):
-        names = [f"{row.what} {row.found}" for row in tools if row.mend == mend and row not in well]
-        yield "tools", State.NOTE, ", ".join(names), mend
+    # Reason: those that sim needs have rows of their own.
+    ill = [row for row in tools if row.state is not State.OK and row.what not in NEEDED]
+    for mend in dict.fromkeys(row.mend for row in ill if row.found == ABSENT):
+        names = ", ".join(row.what for row in ill if row.found == ABSENT and row.mend == mend)
+        yield "tools", State.NOTE, f"not on PATH: {names}", mend
+    for row in ill:
+        if row.found != ABSENT:
+            yield "tools", State.NOTE, f"{row.what} does not answer: {row.found}", row.mend
 
 
 def _named(row: Row) -> str:

@@ -37,6 +37,7 @@ def build(
         invoke env.build
         invoke env.build --names toolbox --dest ~/venvs
     """
+    from toolbox.lib.core.files import shown
     from toolbox.lib.habitat import environments
 
     wanted = environments.chosen([name for name in names.split(",") if name])
@@ -51,8 +52,7 @@ def build(
     if _baked():
         show.say("the environments are in this image already, nothing is made")
         return
-    folders = ":".join(f"{item.folder}/bin" for item in items)
-    show.next_step(f'export PATH="{folders}:$PATH"; then invoke doctor tells what is missing')
+    show.next_step(f'export PATH="{shown(_folder(dest) / environments.BIN)}:$PATH"; invoke doctor')
 
 
 @task(help={"dest": DEST})

@@ -12,6 +12,8 @@ from invoke.tasks import task
 
 from toolbox.tasks import show
 
+STDERR = 2
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -91,7 +93,7 @@ def _install(family: Family, names: Sequence[str], *, yes: bool) -> None:
     from toolbox.lib.core.run import attach, which
     from toolbox.lib.habitat import packages
 
-    root, person = os.geteuid() == 0, sys.stdin.isatty() and sys.stderr.isatty()
+    root, person = os.geteuid() == 0, _person()
     pasted = packages.command(family, names, root=True)
     if not root and which("sudo") is None:
         message = "installing needs root, and there is no sudo"
@@ -103,9 +105,14 @@ def _install(family: Family, names: Sequence[str], *, yes: bool) -> None:
     for words in steps:
         show.say(f"$ {' '.join(words)}")
         # Reason: what a package manager says is for the person, stdout is for our data.
-        if attach(words, stdout=sys.stderr) != 0:
+        if attach(words, stdout=STDERR) != 0:
             message = f"the package manager could not install: {' '.join(names)}"
             show.fail(message, hint="mend what it says above, then try again")
+
+
+def _person() -> bool:
+    """Tell whether somebody sits at a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _ask(question: str, person: bool) -> None:  # noqa: FBT001

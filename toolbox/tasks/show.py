@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from toolbox.lib.core.report import Finding
 
 
+LAST_RULE = 78
+
+
 def say(text: str) -> None:
     """Print a sentence."""
     print(text, file=sys.stderr, flush=True)
@@ -59,7 +62,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under headers, each column as wide as its widest cell."""
     cells = [[str(cell) for cell in row] for row in (headers, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
-    rule = ["─" * width for width in widths]
+    # Reason: nothing is beside the last column, and what is pasted may be long.
+    rule = ["─" * width for width in (*widths[:-1], min(widths[-1], LAST_RULE))]
     for row in (cells[0], rule, *cells[1:]):
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         data("  ".join(padded).rstrip())

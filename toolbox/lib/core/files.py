@@ -80,6 +80,12 @@ def runtime_dir() -> Path:
     return fallback
 
 
+def shown(path: Path) -> str:
+    """Return a path as one types it: below ``$HOME`` where it is there."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return f"$HOME{str(path)[len(home) :]}" if home and path.is_relative_to(home) else str(path)
+
+
 def _home(own: str | None, xdg: str, fallback: str) -> Path:
     if own and os.environ.get(own):
         return Path(os.environ[own])

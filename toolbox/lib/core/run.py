@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import DeadlineError, ProgramFailed, ProgramMissing
 from toolbox.lib.core.secret import Secret
@@ -230,7 +230,7 @@ def attach(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stdout: TextIO | None = None,
+    stdout: int | None = None,
 ) -> int:
     """Run a program on our terminal, for a person to use; return its exit code.
 
@@ -238,7 +238,7 @@ def attach(
         argv: Program and arguments.
         env: Added to the clean environment.
         cwd: Folder it works in.
-        stdout: Where its output goes; to ours by default.
+        stdout: File descriptor that its output goes to; ours by default.
 
     Raises:
         ProgramMissing: It is not installed.

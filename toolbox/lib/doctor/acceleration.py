@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WHAT = "acceleration"
 OPEN = f"sudo setfacl --modify user:$USER:rw {accel.DEVICE}"
+FIRMWARE = "switch virtualization on in the firmware, or nested virtualization in the hypervisor"
 VENDORS = {"vmx": "kvm_intel", "svm": "kvm_amd"}
 
 
@@ -67,7 +68,7 @@ def mend(facts: Facts, terms: Terms) -> str:
         return terms.flag(f"--device {accel.DEVICE}") if contained else terms.on_host(OPEN)
     if facts.module:
         return terms.on_host(f"sudo modprobe {facts.module}")
-    return "switch virtualization on in the firmware, or nested virtualization in the hypervisor"
+    return FIRMWARE
 
 
 def judge(verdict: accel.Verdict, facts: Facts, terms: Terms) -> Row:

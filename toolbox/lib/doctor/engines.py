@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import HabitatError
-from toolbox.lib.core.files import NAME
+from toolbox.lib.core.files import NAME, shown
 from toolbox.lib.core.run import run, which
 from toolbox.lib.doctor.row import Row, State
-from toolbox.lib.doctor.tools import build_command
+from toolbox.lib.doctor.tools import build_mend
 from toolbox.lib.habitat import packages
 from toolbox.lib.habitat.place import Kind
 from toolbox.lib.machine import images, libvirt
@@ -53,10 +53,11 @@ def look_at_podman(terms: Terms) -> Row:
     if which("podman") is None:
         mend = packages.command(terms.family, ["podman"], root=terms.root) if terms.family else ""
         return Row("podman", State.NOTE, "is not installed; only ./infra needs it", mend)
-    if terms.kind is not Kind.NATIVE:
+    if terms.habitat.image:
         version = run(["podman", "--version"], timeout=SECONDS).text.split()[-1]
         found = f"{version} is packaged here; containers in this container were not tried"
         return Row("podman", State.OK, f"{found}, and no task needs them")
+    # Reason: a container of another image may be a whole system, whose podman starts containers.
     answer = run(["podman", "info", "--format", "json"], timeout=SECONDS, check=False)
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     remembered = Path(base) / NAME / "podman-needs"
@@ -101,9 +102,10 @@ def guest_mend(terms: Terms) -> str:
         return terms.renewal
     folder = terms.data / "guest"
     if (folder / "debian" / "manifest.json").is_file():
-        return f"export INFRA_GUESTS={folder}"
+        return f"export INFRA_GUESTS={shown(folder)}"
     pack = f"podman run --rm {IMAGE} tar -C /usr/share/infra-toolbox -c guest"
-    return f"mkdir -p {terms.data}; {pack} | tar -C {terms.data} -x; export INFRA_GUESTS={folder}"
+    data, export = shown(terms.data), f"export INFRA_GUESTS={shown(folder)}"
+    return f"mkdir -p {data}; {pack} | tar -C {data} -x; {export}"
 
 
 def look_at_plugins(terms: Terms) -> Row:
@@ -117,7 +119,4 @@ def look_at_plugins(terms: Terms) -> Row:
     problem = f"of Pulumi are not in {folder}: {', '.join(missing)}"
     if terms.habitat.image:
         return Row("plugins", State.LOST, problem, terms.renewal)
-    built = terms.data / "tools" / "plugins"
-    export = f"export INFRA_PULUMI_PLUGINS={built}"
-    mend = export if built.is_dir() else f"{build_command(terms.data)}; {export}"
-    return Row("plugins", State.LOST, problem, mend)
+    return Row("plugins", State.LOST, problem, build_mend(terms.data))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.errors import HabitatError, ToolboxError
 from toolbox.lib.core.files import data_home
 from toolbox.lib.doctor import acceleration, engines, resources, tools
-from toolbox.lib.doctor.row import Row, State, Terms
+from toolbox.lib.doctor.row import Row, State, Terms, said
 from toolbox.lib.habitat import packages, place
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def examine(given: Terms) -> tuple[Row, ...]:
         "acceleration": lambda: acceleration.look(given),
         "libvirt": lambda: engines.look_at_libvirt(given),
         "guest": lambda: engines.look_at_guest(given),
-        "plugins": lambda: engines.look_at_plugins(given),
         "programs": lambda: tools.look_at_needed(given),
+        "plugins": lambda: engines.look_at_plugins(given),
         "disk": lambda: resources.disks(given),
         "memory": resources.look_at_memory,
         "network": lambda: resources.network(resources.read_network(), given),
@@ -72,11 +72,10 @@ def guarded(what: str, look: Look) -> list[Row]:
     except ToolboxError as error:
         vital = what in VITAL and isinstance(error, HabitatError)
         state = State.LOST if vital else State.NOTE
-        # Reason: the last line is what a program that failed said itself.
-        return [Row(what, state, error.message.splitlines()[-1], error.hint or "")]
+        return [Row(what, state, said(error.message), error.hint or "")]
     except OSError as error:
-        found = f"cannot be looked at: {error.filename or 'the system'}: {error.strerror}"
-        return [Row(what, State.NOTE, found)]
+        why = f"{error.filename or 'the system'}: {error.strerror}"
+        return [Row(what, State.NOTE, f"cannot be looked at: {why}")]
     except (ValueError, LookupError) as error:
         return [Row(what, State.NOTE, f"cannot be looked at: {error}")]
     return found if isinstance(found, list) else [found]

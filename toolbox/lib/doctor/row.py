@@ -95,6 +95,14 @@ class Terms:
         return f"{self.habitat.engine} run {flag} …"
 
 
+def said(message: str) -> str:
+    """Return the line of an error that tells most: what the program that failed said first."""
+    lines = [line for line in message.splitlines() if line.strip()]
+    second = lines[1] if len(lines) > 1 else lines[0]
+    # Reason: of a Python traceback it is the last line.
+    return lines[-1] if second.startswith((" ", "Traceback")) else second
+
+
 def lost(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Return the rows of what `sim` cannot run without."""
     return tuple(row for row in rows if row.state is State.LOST)

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolbox.lib.core.files import shown
 from toolbox.lib.core.run import which
-from toolbox.lib.doctor.row import Row, State
+from toolbox.lib.doctor.row import Row, State, said
 from toolbox.lib.habitat import ensure, packages
 
 if TYPE_CHECKING:
@@ -36,8 +37,16 @@ OLD_DAYS = 60
 def build_command(data: Path) -> str:
     """Return the command that compiles what is not packaged, for a person's own use."""
     script = PACKAGE.parent / "plugins" / "build"
-    shown = str(script) if script.is_file() else "in a checkout: plugins/build"
-    return f"{shown} {data / 'tools'} {' '.join(COMPILED)} libvirt tls"
+    typed = shown(script) if script.is_file() else "in a checkout: plugins/build"
+    return f"{typed} {shown(data / 'tools')} {' '.join(COMPILED)} libvirt tls"
+
+
+def build_mend(data: Path) -> str:
+    """Return what makes the compiled programs and plugins known, and before makes them."""
+    built = data / "tools"
+    path, plugins = shown(built / "bin"), shown(built / "plugins")
+    export = f'export PATH="{path}:$PATH" INFRA_PULUMI_PLUGINS="{plugins}"'
+    return export if (built / "plugins").is_dir() else f"{build_command(data)}; {export}"
 
 
 def needed(missing: Sequence[str], terms: Terms) -> list[Row]:
@@ -57,7 +66,14 @@ def needed(missing: Sequence[str], terms: Terms) -> list[Row]:
         rows.append(Row("programs", State.LOST, found, _packages(packaged, terms)))
     if compiled:
         found = f"sim needs {', '.join(compiled)}, which are compiled from pinned modules"
-        rows.append(Row("programs", State.LOST, found, _compiled(terms)))
+        rows.append(
+            Row(
+                "programs",
+                State.LOST,
+                found,
+                terms.renewal if terms.habitat.image else build_mend(terms.data),
+            )
+        )
     return rows
 
 
@@ -70,8 +86,7 @@ def tool(program: ensure.Program, terms: Terms) -> Row:
     """Judge a program of the image's list."""
     if not program.problem:
         return Row(program.name, State.OK, program.version or "is here", tool=True)
-    # Reason: the last line is what a program that failed said itself.
-    found = program.problem.splitlines()[-1]
+    found = said(program.problem)
     mend = _tool_mend(program.name, terms) if program.problem == ensure.ABSENT else ""
     return Row(program.name, State.NOTE, found, mend, tool=True)
 
@@ -118,19 +133,16 @@ def _packages(programs: Sequence[str], terms: Terms) -> str:
     return packages.command(terms.family, names, root=terms.root)
 
 
-def _compiled(terms: Terms) -> str:
-    if terms.habitat.image:
-        return terms.renewal
-    folder = terms.data / "tools" / "bin"
-    export = f"export PATH={folder}:$PATH"
-    return export if folder.is_dir() else f"{build_command(terms.data)}; {export}"
-
-
 def _tool_mend(name: str, terms: Terms) -> str:
     if terms.habitat.image:
         return terms.renewal
     if name in IN_ENVIRONMENTS:
         return f"{terms.program} env.build"
     if name in {*COMPILED, "ignition-apply"}:
-        return _compiled(terms)
-    return "pip install uv" if name == "uv" else f"{terms.program} host.setup --install"
+        return build_mend(terms.data)
+    # Reason: uv brings the Python that the environments are for.
+    return (
+        "pip install uv"
+        if name in {"uv", "python3.13"}
+        else f"{terms.program} host.setup --install"
+    )

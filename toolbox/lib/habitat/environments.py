@@ -32,6 +32,7 @@ PYTHON = "3.13"
 """Version of Python that the lists are locked for."""
 
 KEY_LENGTH = 12
+FOLDER = rf"{{}}-[0-9a-f]{{{{{KEY_LENGTH}}}}}"
 DONE = ".complete"
 LOCK = ".lock"
 UNSHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -44,6 +45,13 @@ from toolbox.tasks.program import main
 main()
 """
 PROGRAMS = ("infra-toolbox", "invoke", "inv")
+BIN = "bin"
+LINKED = {
+    LIBRARY: (*PROGRAMS, "mkdocs", "mypy", "pytest", "ruff"),
+    "salt": ("salt-call", "salt-ssh"),
+    "esphome": ("esphome",),
+}
+"""Programs of each environment that a person calls; as in the image, not its Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +82,13 @@ def build(dest: Path, names: Sequence[str]) -> tuple[Environment, ...]:
         ProgramFailed: A package could not be installed; nothing of its environment stays.
     """
     wanted = chosen(names)
-    for name in wanted:
-        refuse_foreign(dest / name)
+    for link in (link for name in wanted for link in links(dest, name)):
+        refuse_foreign(link)
     dest.mkdir(parents=True, exist_ok=True)
     with exclusive(dest / LOCK, what=f"environments in {dest}"):
         built = tuple(_ensure(dest, name) for name in wanted)
         for name in wanted:
+            _link(dest, name)
             _prune(dest, name)
     return built
 
@@ -91,14 +100,14 @@ def clean(dest: Path) -> tuple[Path, ...]:
         return ()
     with exclusive(dest / LOCK, what=f"environments in {dest}"):
         for name in NAMES:
-            link = dest / name
-            if link.is_symlink():
+            for link in filter(is_ours, links(dest, name)):
                 link.unlink()
                 removed.append(link)
             _prune(dest, name)
         (dest / LOCK).unlink(missing_ok=True)
-    if not any(dest.iterdir()):
-        dest.rmdir()
+    for folder in (dest / BIN, dest):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     return tuple(removed)
 
 
@@ -115,13 +124,28 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) or NAMES
 
 
+def links(dest: Path, name: str) -> tuple[Path, ...]:
+    """Return the links of an environment: to itself, and to its programs."""
+    return (dest / name, *(dest / BIN / program for program in LINKED[name]))
+
+
+def is_ours(link: Path) -> bool:
+    """Tell whether we have made what is in the place of a link."""
+    if not link.is_symlink():
+        return False
+    target = str(link.readlink())
+    if link.parent.name == BIN:
+        return target in {str(Path("..", name, BIN, link.name)) for name in NAMES}
+    return re.fullmatch(FOLDER.format(link.name), target) is not None
+
+
 def refuse_foreign(link: Path) -> None:
     """Refuse to touch what we have not made.
 
     Raises:
         UsageError: In the place of the link is something else.
     """
-    if not link.is_symlink() and link.exists():
+    if not is_ours(link) and os.path.lexists(link):
         message = f"{link} was not made by this task, so it stays as it is"
         raise UsageError(message, hint="move it away, or choose another folder: --dest FOLDER")
 
@@ -164,7 +188,7 @@ def _ensure(dest: Path, name: str) -> Environment:
 def _make(folder: Path, export: Path) -> None:
     """Make a virtual environment and install a list into it, every file checked by its hash."""
     settings = {k: v for k, v in os.environ.items() if k.startswith(INSTALLER_VARIABLES)}
-    python = folder / "bin" / "python"
+    python = folder / BIN / "python"
     locked: list[str | Path] = ["--quiet", "--no-deps", "--require-hashes", "-r", export]
     if which("uv"):
         run(["uv", "venv", "--quiet", "--python", PYTHON, folder], env=settings)
@@ -218,10 +242,10 @@ def _add_library(folder: Path) -> None:
     if not shipped.exists():
         shutil.copytree(PACKAGE.parent / "butane", shipped)
     for name in PROGRAMS:
-        program = folder / "bin" / name
+        program = folder / BIN / name
         # Reason: Invoke's own scripts have these names, too.
         program.unlink(missing_ok=True)
-        program.write_text(PROGRAM.format(python=folder / "bin" / "python"))
+        program.write_text(PROGRAM.format(python=folder / BIN / "python"))
         program.chmod(0o755)
 
 
@@ -232,9 +256,18 @@ def _point(link: Path, folder: Path) -> None:
     new.replace(link)
 
 
+def _link(dest: Path, name: str) -> None:
+    """Link the programs of an environment into the one folder that a person needs on PATH."""
+    (dest / BIN).mkdir(exist_ok=True)
+    for program in LINKED[name]:
+        link = dest / BIN / program
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..", name, BIN, program))
+
+
 def _prune(dest: Path, name: str) -> None:
     """Remove the folders of an environment that the link does not lead to."""
-    pattern = re.compile(rf"{name}-[0-9a-f]{{{KEY_LENGTH}}}")
+    pattern = re.compile(FOLDER.format(name))
     kept = (dest / name).resolve()
     for folder in dest.iterdir():
         if pattern.fullmatch(folder.name) and folder.resolve() != kept:
