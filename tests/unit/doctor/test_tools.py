@@ -74,6 +74,7 @@ def test_needed_are_in_the_list() -> None:
     ("name", "mend"),
     [
         ("esphome", "invoke env.build"),
+        ("ignition-apply", "/plugins/build /data/tools ignition"),
         ("rsync", "invoke host.setup --install"),
         ("uv", "pip install uv"),
         ("python3.13", "pip install uv"),
@@ -83,7 +84,8 @@ def test_absent_tool(terms: Callable[..., Any], name: str, mend: str) -> None:
     """A program that sim does not need is no loss, and each kind has its way."""
     row = tools.tool(Program(name, problem=ABSENT), terms())
 
-    assert (row.state, row.mend, row.tool) == (State.NOTE, mend, True)
+    assert (row.state, row.tool) == (State.NOTE, True)
+    assert row.mend.endswith(mend)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,19 @@ def test_half_made_is_made_anew(uv: Path, tmp_path: Path) -> None:
     assert len(_installed(uv)) == 2
 
 
+def test_killed_run(uv: Path, tmp_path: Path) -> None:
+    """An installer that a killed run left behind works in a folder that nobody uses, and goes."""
+    dest = tmp_path / "dest"
+    rest = dest / f"salt-{environments.key('salt')}-0123abcd"
+    (rest / "bin").mkdir(parents=True)
+
+    (built,) = build(dest, ["salt"])
+
+    assert built.action == "made"
+    assert not rest.exists()
+    assert len(_installed(uv)) == 1
+
+
 def test_foreign(uv: Path, tmp_path: Path) -> None:
     """What somebody else has put there stays, and nothing is begun."""
     (tmp_path / "dest/salt").mkdir(parents=True)
@@ -198,7 +211,7 @@ def test_clean(uv: Path, tmp_path: Path) -> None:
     build(dest, [])
     (dest / "mine").touch()
 
-    assert {path.name for path in clean(dest)} >= {*NAMES, "invoke", "salt-call"}
+    assert clean(dest) == tuple(dest / name for name in NAMES)
     assert [path.name for path in dest.iterdir()] == ["mine"]
     assert clean(dest) == ()
 

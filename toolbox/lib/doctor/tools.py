@@ -26,6 +26,9 @@ BUILT = Path("/usr/share/infra-toolbox/built")
 COMPILED = ("butane", "ignition-validate", "pulumi")
 """Programs that a simulation needs and that not every distribution packages."""
 
+BUILT_FOR_SIM = (*COMPILED, "libvirt", "tls")
+"""What `plugins/build` builds for a simulation: programs, and plugins of Pulumi."""
+
 NEEDED = (*(name for name in packages.OWNERS if name != "catatonit"), *COMPILED)
 """Programs that a simulation needs; only some containers need catatonit."""
 
@@ -34,11 +37,16 @@ SECONDS = 20.0
 OLD_DAYS = 60
 
 
-def build_command(data: Path) -> str:
-    """Return the command that compiles what is not packaged, for a person's own use."""
+def build_command(data: Path, *names: str) -> str:
+    """Return the command that compiles what is not packaged, for a person's own use.
+
+    Args:
+        data: Folder of what the person builds.
+        names: What to build; by default all that a simulation needs.
+    """
     script = PACKAGE.parent / "plugins" / "build"
     typed = shown(script) if script.is_file() else "in a checkout: plugins/build"
-    return f"{typed} {shown(data / 'tools')} {' '.join(COMPILED)} libvirt tls"
+    return f"{typed} {shown(data / 'tools')} {' '.join(names or BUILT_FOR_SIM)}"
 
 
 def build_mend(data: Path) -> str:
@@ -138,8 +146,10 @@ def _tool_mend(name: str, terms: Terms) -> str:
         return terms.renewal
     if name in IN_ENVIRONMENTS:
         return f"{terms.program} env.build"
-    if name in {*COMPILED, "ignition-apply"}:
+    if name in COMPILED:
         return build_mend(terms.data)
+    if name == "ignition-apply":
+        return build_command(terms.data, "ignition")
     # Reason: uv brings the Python that the environments are for.
     return (
         "pip install uv"

@@ -1,8 +1,8 @@
 """Python environments of a native habitat, made from the locked lists of the image.
 
-An environment is a folder ``NAME-KEY``, where the key stands for all that goes into it, and a link
-``NAME`` to it. The link is set when the environment is complete, so a half-made one is never used,
-and one that is in use can be made anew.
+An environment is a folder ``NAME-KEY-RUN``, where the key stands for all that goes into it, and a
+link ``NAME`` to it. The link is set when the environment is complete, so a half-made one is never
+used, and one that is in use can be made anew.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import sys
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ PYTHON = "3.13"
 """Version of Python that the lists are locked for."""
 
 KEY_LENGTH = 12
-FOLDER = rf"{{}}-[0-9a-f]{{{{{KEY_LENGTH}}}}}"
+RUN_BYTES = 4
+FOLDER = rf"{{}}-[0-9a-f]{{{{{KEY_LENGTH}}}}}-[0-9a-f]{{{{{2 * RUN_BYTES}}}}}"
 DONE = ".complete"
 LOCK = ".lock"
 UNSHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -94,7 +96,7 @@ def build(dest: Path, names: Sequence[str]) -> tuple[Environment, ...]:
 
 
 def clean(dest: Path) -> tuple[Path, ...]:
-    """Remove the environments of a folder and nothing else; return what was removed."""
+    """Remove the environments of a folder and nothing else; return which."""
     removed: list[Path] = []
     if not dest.is_dir():
         return ()
@@ -102,7 +104,8 @@ def clean(dest: Path) -> tuple[Path, ...]:
         for name in NAMES:
             for link in filter(is_ours, links(dest, name)):
                 link.unlink()
-                removed.append(link)
+                if link.parent == dest:
+                    removed.append(link)
             _prune(dest, name)
         (dest / LOCK).unlink(missing_ok=True)
     for folder in (dest / BIN, dest):
@@ -168,11 +171,12 @@ def _library() -> Iterator[Path]:
 
 def _ensure(dest: Path, name: str) -> Environment:
     link = dest / name
-    folder = dest / f"{name}-{key(name)}"
-    if link.is_symlink() and link.resolve() == folder.resolve() and (folder / DONE).is_file():
+    content = f"{name}-{key(name)}-"
+    if link.resolve().name.startswith(content) and (link / DONE).is_file():
         return Environment(name, str(link), "unchanged")
+    # Reason: an installer whose caller was killed works on; no two may work in one folder.
+    folder = dest / f"{content}{secrets.token_hex(RUN_BYTES)}"
     with step(f"Make the environment {name}"):
-        shutil.rmtree(folder, ignore_errors=True)
         try:
             _make(folder, EXPORTS / f"{name}.txt")
             if name == LIBRARY:
@@ -271,4 +275,4 @@ def _prune(dest: Path, name: str) -> None:
     kept = (dest / name).resolve()
     for folder in dest.iterdir():
         if pattern.fullmatch(folder.name) and folder.resolve() != kept:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
