@@ -71,8 +71,8 @@ def test_bare_place(habitat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     rows = examine(terms("invoke"))
 
-    whats = [row.what for row in rows if not row.tool]
-    assert list(dict.fromkeys(whats)) == ORDER
+    seen = [row.what for row in rows if not row.tool]
+    assert list(dict.fromkeys(seen)) == ORDER
     assert {"guest", "plugins", "programs"} <= {row.what for row in lost(rows)}
     assert all(row.mend for row in lost(rows))
 

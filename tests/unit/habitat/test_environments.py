@@ -30,6 +30,12 @@ esac
 """
 
 
+@pytest.fixture(autouse=True)
+def own(habitat: Path) -> None:
+    """Keep the lock in a folder of the test."""
+    del habitat
+
+
 @pytest.fixture
 def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder of short lists."""

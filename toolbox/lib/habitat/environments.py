@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import HabitatError, ProgramFailed, UsageError
+from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.steps import step
@@ -36,7 +37,7 @@ KEY_LENGTH = 12
 RUN_BYTES = 4
 FOLDER = rf"{{}}-[0-9a-f]{{{{{KEY_LENGTH}}}}}-[0-9a-f]{{{{{2 * RUN_BYTES}}}}}"
 DONE = ".complete"
-LOCK = ".lock"
+LOCK = "environments.lock"
 UNSHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
 # Reason: a person says with these where packages come from; other programs need none of them.
 INSTALLER_VARIABLES = ("PIP_", "UV_", "REQUESTS_CA_BUNDLE")
@@ -86,8 +87,8 @@ def build(dest: Path, names: Sequence[str]) -> tuple[Environment, ...]:
     wanted = chosen(names)
     for link in (link for name in wanted for link in links(dest, name)):
         refuse_foreign(link)
-    dest.mkdir(parents=True, exist_ok=True)
-    with exclusive(dest / LOCK, what=f"environments in {dest}"):
+    with exclusive(runtime_dir() / LOCK, what=f"environments in {dest}"):
+        dest.mkdir(parents=True, exist_ok=True)
         built = tuple(_ensure(dest, name) for name in wanted)
         for name in wanted:
             _link(dest, name)
@@ -100,14 +101,13 @@ def clean(dest: Path) -> tuple[Path, ...]:
     removed: list[Path] = []
     if not dest.is_dir():
         return ()
-    with exclusive(dest / LOCK, what=f"environments in {dest}"):
+    with exclusive(runtime_dir() / LOCK, what=f"environments in {dest}"):
         for name in NAMES:
             for link in filter(is_ours, links(dest, name)):
                 link.unlink()
                 if link.parent == dest:
                     removed.append(link)
             _prune(dest, name)
-        (dest / LOCK).unlink(missing_ok=True)
     for folder in (dest / BIN, dest):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
