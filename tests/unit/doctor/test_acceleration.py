@@ -27,11 +27,11 @@ NONE = Facts(device=False, usable=False, module="", loaded=False)
     [
         (HIDDEN, "container", "podman run --device /dev/kvm …"),
         (HIDDEN, "github", "in the workflow: container: options: --device /dev/kvm"),
-        (HIDDEN, "launcher", f"on the host, then ./infra stop: {OPEN}"),
+        (HIDDEN, "launcher", f"on the host: {OPEN}; ./infra stop"),
         (HIDDEN, "toolbox", f"on the host: {OPEN}"),
         (HIDDEN, "native", OPEN),
         (CLOSED, "container", "podman run --group-add keep-groups …"),
-        (CLOSED, "launcher", f"on the host, then ./infra stop: {OPEN}"),
+        (CLOSED, "launcher", f"on the host: {OPEN}; ./infra stop"),
         (CLOSED, "native", OPEN),
         (UNLOADED, "container", "on the host: sudo modprobe kvm_amd"),
         (UNLOADED, "native", "sudo modprobe kvm_amd"),

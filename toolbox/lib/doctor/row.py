@@ -75,11 +75,10 @@ class Terms:
 
     def on_host(self, command: str) -> str:
         """Return a command that has to be given where the container was started."""
-        prefix = {
-            Kind.NATIVE: "",
-            Kind.LAUNCHER: "on the host, then ./infra stop: ",
-        }.get(self.kind, "on the host: ")
-        return prefix + command
+        if self.kind is Kind.NATIVE:
+            return command
+        # Reason: the launcher decides what a container gets when it makes one.
+        return f"on the host: {command}" + ("; ./infra stop" if self.kind is Kind.LAUNCHER else "")
 
     @property
     def renewal(self) -> str:
