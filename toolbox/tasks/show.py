@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from toolbox.lib.core.report import Finding
+
+
+LAST_RULE = 78
 
 
 def say(text: str) -> None:
@@ -58,10 +62,24 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under headers, each column as wide as its widest cell."""
     cells = [[str(cell) for cell in row] for row in (headers, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
-    rule = ["─" * width for width in widths]
+    # Reason: nothing is beside the last column, and what is pasted may be long.
+    rule = ["─" * width for width in (*widths[:-1], min(widths[-1], LAST_RULE))]
     for row in (cells[0], rule, *cells[1:]):
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         data("  ".join(padded).rstrip())
+
+
+def ask(question: str) -> bool:
+    """Ask a person on the terminal; yes unless the answer is no."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() not in {"n", "no"}
+
+
+def program() -> str:
+    """Return how tasks are called here, for advice that is to be pasted."""
+    called = sys.argv[0]
+    # Reason: in a plain virtual environment the scripts invoke and inv are Invoke's own.
+    return called if Path(called).name == "infra-toolbox" else "invoke"
 
 
 def rest(context: Context) -> list[str]:

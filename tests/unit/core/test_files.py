@@ -11,9 +11,11 @@ import pytest
 from toolbox.lib.core.errors import HabitatError
 from toolbox.lib.core.files import (
     cache_home,
+    data_home,
     private_directory,
     runtime_dir,
     sha256,
+    shown,
     state_home,
     write_atomic,
 )
@@ -122,3 +124,32 @@ def test_runtime_dir_of_somebody_else(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(HabitatError, match="not private"):
         runtime_dir()
+
+
+def test_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path below home is shown so that it can be pasted by anybody."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert shown(tmp_path / "a/b") == "$HOME/a/b"
+    assert shown(tmp_path.with_name("other")) == str(tmp_path.with_name("other"))
+    monkeypatch.setenv("HOME", "/")
+    assert shown(tmp_path) == str(tmp_path)
+
+
+def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is built for a person is below the folder that XDG names."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    assert data_home() == tmp_path / "infra-toolbox"
+
+
+def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home gets an error with a hint, not a traceback."""
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+
+    with pytest.raises(HabitatError, match="has no home folder") as caught:
+        data_home()
+
+    assert "HOME" in str(caught.value.hint)

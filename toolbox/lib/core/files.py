@@ -52,6 +52,11 @@ def cache_home() -> Path:
     return _home("INFRA_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
+def data_home() -> Path:
+    """Return our folder under ``$XDG_DATA_HOME``: what was built for this person."""
+    return _home(None, "XDG_DATA_HOME", ".local/share")
+
+
 def runtime_dir() -> Path:
     """Return our private folder for sockets and short-lived files.
 
@@ -75,8 +80,24 @@ def runtime_dir() -> Path:
     return fallback
 
 
-def _home(own: str, xdg: str, fallback: str) -> Path:
-    if os.environ.get(own):
+def shown(path: Path) -> str:
+    """Return a path as one types it: below ``$HOME`` where it is there."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return f"$HOME{str(path)[len(home) :]}" if home and path.is_relative_to(home) else str(path)
+
+
+def _home(own: str | None, xdg: str, fallback: str) -> Path:
+    if own and os.environ.get(own):
         return Path(os.environ[own])
     base = os.environ.get(xdg)
-    return (Path(base) if base else Path.home() / fallback) / NAME
+    return (Path(base) if base else _person() / fallback) / NAME
+
+
+def _person() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        message = f"user {os.geteuid()} has no home folder here"
+        raise HabitatError(
+            message, hint="set HOME to a folder that this user can write to"
+        ) from error

@@ -230,6 +230,7 @@ def attach(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stdout: int | None = None,
 ) -> int:
     """Run a program on our terminal, for a person to use; return its exit code.
 
@@ -237,6 +238,7 @@ def attach(
         argv: Program and arguments.
         env: Added to the clean environment.
         cwd: Folder it works in.
+        stdout: File descriptor that its output goes to; ours by default.
 
     Raises:
         ProgramMissing: It is not installed.
@@ -244,7 +246,9 @@ def attach(
     command = [str(word) for word in argv]
     try:
         # Reason: it stays in our process group, so that the terminal's signals reach it.
-        return subprocess.call(command, env=environment() | dict(env or {}), cwd=cwd)  # noqa: S603
+        return subprocess.call(  # noqa: S603
+            command, env=environment() | dict(env or {}), cwd=cwd, stdout=stdout
+        )
     except FileNotFoundError as error:
         raise ProgramMissing(command[0]) from error
 

@@ -13,6 +13,7 @@ from toolbox.lib.core.run import run, which
 LIST = Path("/usr/share/infra-toolbox/ensure.txt")
 VERSION = re.compile(r"\d+(?:\.\d+)+(?:[-.~+\w]*)|\d{3,}")
 SECONDS = 120.0
+ABSENT = "is not on PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,20 @@ def wanted(path: Path = LIST) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(words) for words in lines if words)
 
 
-def look(words: tuple[str, ...]) -> Program:
-    """Look for one program and ask for its version, if the list says how."""
+def look(words: tuple[str, ...], *, seconds: float = SECONDS) -> Program:
+    """Look for one program and ask for its version, if the list says how.
+
+    Args:
+        words: The program, with the arguments that make it tell its version.
+        seconds: How long it may take.
+    """
     name = words[0]
     if which(name) is None:
-        return Program(name, problem="is not on PATH")
+        return Program(name, problem=ABSENT)
     if len(words) == 1:
         return Program(name)
     try:
-        result = run(words, timeout=SECONDS)
+        result = run(words, timeout=seconds)
     except ToolboxError as error:
         return Program(name, problem=error.message)
     said = result.text + result.stderr.decode(errors="replace")

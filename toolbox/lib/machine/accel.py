@@ -71,7 +71,7 @@ def choose(requested: str, image: GuestImage) -> Verdict:
     if requested == TCG:
         verdict = Verdict(TCG, "as asked")
     else:
-        verdict = _remembered(image)
+        verdict = find_out(image)
         if requested == KVM and verdict.accelerator != KVM:
             message = f"KVM does not work here: {verdict.reason}"
             raise HabitatError(message, hint=f"use emulation, {FACTOR}: invoke sim --accel tcg")
@@ -153,7 +153,12 @@ def run_state(monitor: Path) -> str:
     return ""
 
 
-def _remembered(image: GuestImage) -> Verdict:
+def find_out(image: GuestImage) -> Verdict:
+    """Return the verdict about KVM, with a probe if none is remembered for this place.
+
+    Args:
+        image: The guest whose kernel is booted as a proof.
+    """
     path = cache_home() / "accel" / f"{_key(image)}.json"
     if path.is_file():
         return Verdict(**json.loads(path.read_text()))
