@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import uuid
@@ -33,6 +34,9 @@ group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 """
+
+DAEMONS = {"catatonit", "libvirtd"}
+"""What our daemon's process may be called: what waits for it, or itself."""
 
 VOLUME = Path("/var/lib/infra-toolbox")
 """Where the launcher mounts the state of a project."""
@@ -116,8 +120,10 @@ def connect() -> Hypervisor:
         A connection that answers.
 
     Raises:
-        HabitatError: The given daemon does not answer, or ours does not start.
+        HabitatError: The given daemon does not answer, ours does not start, or this user has no
+            name.
     """
+    _require_account()
     hypervisor = Hypervisor(default_uri())
     alive = hypervisor.is_alive()
     if os.environ.get("LIBVIRT_DEFAULT_URI"):
@@ -125,6 +131,16 @@ def connect() -> Hypervisor:
     elif not alive or _is_astray(hypervisor):
         _start(hypervisor)
     return hypervisor
+
+
+def _require_account() -> None:
+    """Refuse a user without a name: neither libvirt nor ssh runs for him."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError as error:
+        message = f"user {os.geteuid()} has no entry in /etc/passwd, as libvirt and ssh want"
+        hint = "podman run --user makes one; to podman exec --user, give a user that has one"
+        raise HabitatError(message, hint=hint) from error
 
 
 def _require_use(hypervisor: Hypervisor, *, alive: bool) -> None:
@@ -197,7 +213,7 @@ def _is_astray(hypervisor: Hypervisor) -> bool:
         return False
     # Reason: the number may mean another process where processes are not shared.
     with suppress(OSError):
-        if Path(f"/proc/{pid}/comm").read_text().strip() in {"catatonit", "libvirtd"}:
+        if Path(f"/proc/{pid}/comm").read_text().strip() in DAEMONS:
             os.kill(int(pid), signal.SIGTERM)
     until(
         lambda _last: True if not hypervisor.is_alive() else None,
