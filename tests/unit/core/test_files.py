@@ -58,6 +58,21 @@ def test_private_directory(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_private_directory_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be made is told, with the variables that name another."""
+
+    def refuse(self: Path, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(HabitatError, match=f"may not make {tmp_path}/a") as caught:
+        private_directory(tmp_path / "a")
+    assert "INFRA_STATE" in str(caught.value.hint)
+
+
 def test_sha256() -> None:
     """A digest is written as in Ignition."""
     assert sha256(b"") == (

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from toolbox.lib.core import run as programs
 from toolbox.lib.core.errors import DeadlineError, ProgramFailed, ProgramMissing
-from toolbox.lib.core.run import Result, attach, run, spawn, which
+from toolbox.lib.core.run import Result, attach, run, search_path, spawn, which
 from toolbox.lib.core.secret import Secret
 
 SAID = Result(("ssh", "a b"), 1, b"out", "\n".join(map(str, range(20))).encode(), 0.1)
@@ -173,6 +174,22 @@ def test_attach() -> None:
     assert attach([sys.executable, "-c", "raise SystemExit(5)"]) == 5
     with pytest.raises(ProgramMissing):
         attach(["no-such-program"])
+
+
+def test_search_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The system's folders are searched after the caller's, whatever the caller's are."""
+    daemon = tmp_path / "sbin" / "daemon"
+    daemon.parent.mkdir()
+    daemon.write_text("#!/bin/sh\n")
+    daemon.chmod(0o755)
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", (str(daemon.parent), "/usr/bin"))
+    monkeypatch.setenv("PATH", "/usr/bin:/mine")
+
+    assert search_path() == f"/usr/bin:/mine:{daemon.parent}"
+    assert which("daemon") == daemon
+    assert run(["daemon"]).ok
+    monkeypatch.delenv("PATH")
+    assert search_path().endswith(str(daemon.parent))
 
 
 def test_which() -> None:

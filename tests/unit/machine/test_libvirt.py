@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import HabitatError, ProgramFailed
+from toolbox.lib.core.errors import DeadlineError, HabitatError, ProgramFailed
 from toolbox.lib.machine import libvirt
 from toolbox.lib.machine.libvirt import Hypervisor, connect, default_uri
 
@@ -25,6 +27,7 @@ def person(monkeypatch: pytest.MonkeyPatch, habitat: Path, tmp_path: Path) -> No
     monkeypatch.setattr(libvirt, "VOLUME", tmp_path / "volume")
     monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(pwd, "getpwuid", {4711: "ana", 0: "root"}.__getitem__)
 
 
 def test_uri(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +37,17 @@ def test_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_uri() == "qemu:///system"
     monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu+ssh://elsewhere/system")
     assert default_uri() == "qemu+ssh://elsewhere/system"
+
+
+def test_a_user_without_a_name(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom libvirt and ssh would refuse is told so before anything is begun."""
+    fake("virsh", "exit 0")
+    monkeypatch.setattr(os, "geteuid", lambda: 5678)
+
+    with pytest.raises(HabitatError, match="user 5678 has no entry"):
+        connect()
 
 
 def test_connect_to_what_answers(fake: Callable[[str, str], Path]) -> None:
@@ -158,3 +172,87 @@ def test_packaged_settings_are_replaced(tmp_path: Path, text: str, *, expected: 
 
     assert libvirt._has_settings(path) is expected
     assert not libvirt._has_settings(tmp_path / "none")
+
+
+ALIVE = """
+case "$*" in
+*"list --name") cat {0}/machines ;;
+*) test -e {0}/up ;;
+esac
+"""
+DAEMON = """
+echo "$*" > {0}/up; trap 'rm {0}/up; exit' TERM
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def daemon(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
+    """Be where our daemon can be started; what it serves is in the file machines."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(libvirt, "which", lambda _name: None)
+    fake("virsh", ALIVE.format(tmp_path))
+    fake("libvirtd", DAEMON.format(tmp_path))
+    (tmp_path / "machines").touch()
+    return tmp_path
+
+
+def _started() -> int:
+    return int(libvirt._mark().read_text().split()[0])
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+    os.waitpid(pid, 0)
+
+
+def test_ours_ends_when_idle(daemon: Path) -> None:
+    """Where processes outlive their container, a daemon that serves nobody does not."""
+    connect()
+
+    assert (daemon / "up").read_text() == "--timeout 120\n"
+    first = _started()
+    connect()
+    assert _started() == first
+    _end(first)
+
+
+def test_one_of_another_place_is_replaced(daemon: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon of a container that is gone has no guest to start."""
+    connect()
+    first = _started()
+    monkeypatch.setattr(libvirt, "_place", lambda: "elsewhere")
+
+    connect()
+
+    assert _started() != first
+    assert libvirt._mark().read_text().endswith(" elsewhere")
+    assert (daemon / "up").exists()
+    _end(_started())
+
+
+def test_one_of_another_place_keeps_its_machines(
+    daemon: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While machines run, their daemon stays, wherever it is."""
+    connect()
+    first = _started()
+    (daemon / "machines").write_text("example-1-hello\n")
+    monkeypatch.setattr(libvirt, "_place", lambda: "elsewhere")
+
+    connect()
+
+    assert _started() == first
+    _end(first)
+
+
+def test_another_process_is_not_ended(daemon: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that means something else here is left alone, and the wait for its end is told."""
+    (daemon / "up").touch()
+    libvirt._mark().write_text(f"{os.getpid()} elsewhere")
+    monkeypatch.setattr(libvirt, "START_SECONDS", 0.2)
+
+    with pytest.raises(DeadlineError, match="another place"):
+        connect()

@@ -32,8 +32,18 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def private_directory(path: Path) -> Path:
-    """Make a folder that only its owner can enter, with its parents; return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only its owner can enter, with its parents; return it.
+
+    Raises:
+        HabitatError: This user may not make it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except PermissionError as error:
+        # Reason: `podman exec --user 1234` gives a user that it does not know the home `/`.
+        message = f"this user may not make {error.filename}"
+        hint = "set HOME to a folder of this user, or INFRA_STATE to one for machines"
+        raise HabitatError(message, hint=hint) from error
     return path
 
 

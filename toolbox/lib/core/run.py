@@ -45,6 +45,8 @@ PASSED = (
     "NO_PROXY",
 )
 PASSED_PREFIXES = ("XDG_", "INFRA_")
+# Reason: a person's PATH often lacks these, and libvirtd, QEMU's network and others live there.
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 # Reason: Python complains of a child that is forgotten while it runs.
 _DETACHED: list[subprocess.Popen[bytes]] = []
 
@@ -182,12 +184,18 @@ def environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if key in PASSED or key.startswith(PASSED_PREFIXES)
     }
-    return kept | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    return kept | {"PATH": search_path(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+
+
+def search_path() -> str:
+    """Return where programs are looked for: the caller's ``$PATH``, then the system's folders."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join([*folders, *(more for more in SYSTEM_FOLDERS if more not in folders)])
 
 
 def which(name: str) -> Path | None:
     """Return where a program is, or None."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=search_path())
     return Path(found) if found else None
 
 

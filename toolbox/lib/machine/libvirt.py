@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import signal
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.lib.core.errors import HabitatError, ProgramFailed
 from toolbox.lib.core.files import NAME, private_directory, runtime_dir, state_home, write_atomic
-from toolbox.lib.core.run import TAIL_LINES, detach, run, which
+from toolbox.lib.core.run import TAIL_LINES, detach, run, search_path, which
 from toolbox.lib.core.wait import until
 from toolbox.lib.machine import images
 
 START_SECONDS = 20.0
+IDLE_SECONDS = 120
+"""How long our daemon stays when no machine runs and nobody is connected: libvirt's own default."""
 # Reason: in a plain container nothing may be chowned, no cgroup made, no namespace entered, and no
 # second daemon keeps the logs; the container itself is the boundary around the machines.
 SETTINGS = """\
@@ -29,6 +34,9 @@ group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 """
+
+DAEMONS = {"catatonit", "libvirtd"}
+"""What our daemon's process may be called: what waits for it, or itself."""
 
 VOLUME = Path("/var/lib/infra-toolbox")
 """Where the launcher mounts the state of a project."""
@@ -112,15 +120,27 @@ def connect() -> Hypervisor:
         A connection that answers.
 
     Raises:
-        HabitatError: The given daemon does not answer, or ours does not start.
+        HabitatError: The given daemon does not answer, ours does not start, or this user has no
+            name.
     """
+    _require_account()
     hypervisor = Hypervisor(default_uri())
     alive = hypervisor.is_alive()
     if os.environ.get("LIBVIRT_DEFAULT_URI"):
         _require_use(hypervisor, alive=alive)
-    elif not alive:
+    elif not alive or _is_astray(hypervisor):
         _start(hypervisor)
     return hypervisor
+
+
+def _require_account() -> None:
+    """Refuse a user without a name: neither libvirt nor ssh runs for him."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError as error:
+        message = f"user {os.geteuid()} has no entry in /etc/passwd, as libvirt and ssh want"
+        hint = "podman run --user makes one; to podman exec --user, give a user that has one"
+        raise HabitatError(message, hint=hint) from error
 
 
 def _require_use(hypervisor: Hypervisor, *, alive: bool) -> None:
@@ -144,7 +164,7 @@ def _start(hypervisor: Hypervisor) -> None:
     home = _home()
     programs = private_directory(home / "bin")
     write_atomic(programs / "passt", PASST.encode(), mode=0o755)
-    environment = {"LIBVIRT_LOG_OUTPUTS": "3:stderr", "PATH": f"{programs}:{os.environ['PATH']}"}
+    environment = {"LIBVIRT_LOG_OUTPUTS": "3:stderr", "PATH": f"{programs}:{search_path()}"}
     if os.geteuid() == 0:
         _configure(Path("/etc/libvirt/qemu.conf"), SETTINGS + ROOT_SETTINGS)
     else:
@@ -153,7 +173,10 @@ def _start(hypervisor: Hypervisor) -> None:
     # Reason: QEMU is an orphan by design. Where the first process of a container waits for nobody,
     # libvirt would take an ended QEMU for one that cannot be killed; catatonit waits for all.
     reaper = ["catatonit", "--"] if which("catatonit") else []
-    process = detach([*reaper, "libvirtd"], log, env=environment)
+    # Reason: where a container has the processes of its host, they are not ended with it.
+    daemon = ["libvirtd", "--timeout", str(IDLE_SECONDS)]
+    process = detach([*reaper, *daemon], log, env=environment)
+    write_atomic(_mark(), f"{process.pid} {_place()}".encode(), mode=0o600)
 
     def answers(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
         if hypervisor.is_alive():
@@ -164,6 +187,41 @@ def _start(hypervisor: Hypervisor) -> None:
         return None
 
     until(answers, deadline=START_SECONDS, interval=0.1, what="libvirtd to answer")
+
+
+def _mark() -> Path:
+    """Return the file that tells of our daemon: its process, and the place that it runs in."""
+    return runtime_dir() / "daemon"
+
+
+def _place() -> str:
+    """Return what tells the file system of this container from that of another."""
+    facts = Path("/").stat()
+    return f"{facts.st_dev}:{facts.st_ino}"
+
+
+def _is_astray(hypervisor: Hypervisor) -> bool:
+    """End a daemon of ours that runs in another container, or in one that is gone; tell if so.
+
+    Habitats like toolbox share the runtime folder with their host and with each other. A daemon
+    starts machines from the files of its own place. One that has machines stays, as they are its.
+    """
+    if not _mark().is_file():
+        return False
+    pid, place = _mark().read_text().split()
+    if place == _place() or hypervisor.virsh("list", "--name", check=False):
+        return False
+    # Reason: the number may mean another process where processes are not shared.
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/comm").read_text().strip() in DAEMONS:
+            os.kill(int(pid), signal.SIGTERM)
+    until(
+        lambda _last: True if not hypervisor.is_alive() else None,
+        deadline=START_SECONDS,
+        interval=0.1,
+        what="the daemon of another place to end",
+    )
+    return True
 
 
 def _no_daemon(log: Path) -> HabitatError:
