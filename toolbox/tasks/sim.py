@@ -26,6 +26,7 @@ HELP = {
     "os": "simulate every host on this guest",
     "deadline": "seconds that a boot may take",
     "hosts": "names of hosts, separated by commas; all by default",
+    "cold": "boot new machines, though one of the same content could be resumed",
     "json": "print the data as JSON on stdout",
 }
 
@@ -45,21 +46,24 @@ def project() -> Project:
     return load(root)
 
 
-def _options(accel: str, os: str, deadline: int, hosts: str) -> Options:
+def _options(  # noqa: PLR0913 - those of two tasks
+    accel: str, os: str, deadline: int, hosts: str, *, cold: bool, keep: bool = False
+) -> Options:
     from toolbox.lib.simulation.plan import Options
 
     names = tuple(name for name in hosts.split(",") if name)
-    return Options(accelerator=accel, os=os or None, deadline=float(deadline), hosts=names)
+    return Options(accel, os or None, float(deadline), names, cold=cold, keep=keep)
 
 
 # Reason: the short form of --hosts would be -h, which asks for help.
 @task(default=True, help=HELP, auto_shortflags=False)
-def sim(
+def sim(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
     os: str = "",
     deadline: int = 600,
     hosts: str = "",
+    cold: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Bring the simulated machines up, check them, and report what was proven.
@@ -74,19 +78,22 @@ def sim(
     from toolbox.lib.simulation.up import up
 
     wanted = project()
-    with up(wanted, _options(accel, os, deadline, hosts)) as simulation:
+    # Reason: a snapshot that ends with its container is of no use.
+    options = _options(accel, os, deadline, hosts, cold=cold, keep=not _alone())
+    with up(wanted, options) as simulation:
         with step("Check"):
             proofs = prove(wanted, simulation)
         _report("sim", simulation, proofs, as_json=json)
 
 
 @task(help=HELP, auto_shortflags=False)
-def up(
+def up(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
     os: str = "",
     deadline: int = 600,
     hosts: str = "",
+    cold: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Bring the simulated machines up, without checking them.
@@ -96,7 +103,7 @@ def up(
     """
     from toolbox.lib.simulation.up import up as bring_up
 
-    with bring_up(project(), _options(accel, os, deadline, hosts)) as simulation:
+    with bring_up(project(), _options(accel, os, deadline, hosts, cold=cold)) as simulation:
         _report("sim.up", simulation, (), as_json=json)
 
 
@@ -349,12 +356,16 @@ def _report(
 
 def _next() -> str:
     """Say what to do next, which depends on how long the machines will be there."""
-    import os
-
-    if os.getpid() == 1:
-        # Reason: the first process of a container takes everything with it.
+    if _alone():
         return "the machines end with this container; ./infra sim keeps them in one that stays"
     return "invoke sim.ssh logs in, sim.down shuts down, sim.clean removes everything"
+
+
+def _alone() -> bool:
+    """Tell whether we are the first process of a container, which ends with us."""
+    import os
+
+    return os.getpid() == 1
 
 
 def _words(simulation: Simulation, proofs: tuple[Proof, ...]) -> None:

@@ -168,14 +168,25 @@ def find_out(image: GuestImage) -> Verdict:
     return verdict
 
 
+def facts(accelerator: str) -> tuple[str, ...]:
+    """Return what a saved machine's devices and processor depend on, beside its definition.
+
+    Args:
+        accelerator: ``kvm``, under which the processor is the host's, or ``tcg``.
+    """
+    return (run([QEMU, "--version"]).text, _processor() if accelerator == KVM else "")
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return ""
+    lines = cpuinfo.read_text().split("\n\n", 1)[0].splitlines()
+    return "".join(line for line in lines if line.startswith(("model name", "flags")))
+
+
 def _key(image: GuestImage) -> str:
     """Return a key that changes with the kernel, the processor, QEMU, the device or the guest."""
-    processor = ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().split("\n\n", 1)[0].splitlines()
-        processor = "".join(line for line in lines if line.startswith(("model name", "flags")))
-    qemu = run([QEMU, "--version"]).text
     device = f"{DEVICE.exists()}{os.access(DEVICE, os.R_OK | os.W_OK)}"
-    facts = (platform.release(), processor, qemu, device, image.digest)
-    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
+    content = (platform.release(), *facts(KVM), device, image.digest)
+    return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]

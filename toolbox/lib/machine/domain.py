@@ -6,13 +6,13 @@ directly both get theirs from `Domain.xml`, so they cannot drift apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from toolbox.lib.machine.link import Link
 
@@ -94,6 +94,14 @@ class Domain:
         self._neighbours(root)
         ET.indent(root)
         return ET.tostring(root, encoding="unicode")
+
+    def visible(self) -> str:
+        """Return what the machine can see of its definition: all but names and paths of the host.
+
+        Two domains for which this is the same can resume each other's saved memory.
+        """
+        bare = replace(self, name="", uuid="", disk=Path(), console=Path(), forwards=(), labels={})
+        return bare.xml()
 
     def _metadata(self, root: ET.Element) -> None:
         ET.register_namespace("infra", NAMESPACE)

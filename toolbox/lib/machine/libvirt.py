@@ -67,17 +67,20 @@ class Hypervisor:
 
     uri: str
 
-    def virsh(self, *arguments: str | Path, check: bool = True) -> str:
+    def virsh(self, *arguments: str | Path, check: bool = True, seconds: float = 60.0) -> str:
         """Run a virsh command and return what it prints.
 
         Args:
             arguments: Command and its arguments.
             check: Raise when virsh fails; otherwise a failure is an empty answer.
+            seconds: How long it may take.
 
         Raises:
             ProgramFailed: virsh refused.
+            DeadlineError: It took too long.
         """
-        result = run(["virsh", "--quiet", "-c", self.uri, *arguments], timeout=60, check=check)
+        command = ["virsh", "--quiet", "-c", self.uri, *arguments]
+        result = run(command, timeout=seconds, check=check)
         return result.text.strip() if result.ok else ""
 
     def domains(self) -> tuple[str, ...]:

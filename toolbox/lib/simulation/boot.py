@@ -91,11 +91,20 @@ def start(hypervisor: Hypervisor, domain: Domain, handover: Path) -> None:
         domain: The machine.
         handover: File in which QEMU read the config when the machine was made.
     """
+    fill(handover)
+    hypervisor.virsh("start", domain.name)
+
+
+def fill(handover: Path) -> None:
+    """Make sure that QEMU finds the file of a config, which is empty after the first boot.
+
+    Args:
+        handover: The file.
+    """
     if not handover.exists():
         # Reason: a machine that was saved in its first boot still has the device; Ignition, which
         # alone reads it, does not run again.
         write_atomic(handover, EMPTY, mode=0o600)
-    hypervisor.virsh("start", domain.name)
 
 
 def shut_down(hypervisor: Hypervisor, name: str) -> None:

@@ -64,6 +64,10 @@ class Layout:
         """Return the console log of a machine."""
         return private_directory(self.folder / "console") / f"{host}.log"
 
+    def snapshots(self, host: str) -> Path:
+        """Return the folder of a machine's snapshots."""
+        return self.folder / "snapshots" / host
+
     def record(self, host: str) -> Path:
         """Return the file that remembers what became of a machine."""
         return self.folder / "machines" / f"{host}.json"

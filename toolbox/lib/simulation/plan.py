@@ -10,6 +10,7 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.machine import accel, images, link
 from toolbox.lib.machine.domain import Domain, Forward
 from toolbox.lib.simulation import ports, record
+from toolbox.lib.simulation import snapshot as snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from toolbox.lib.machine.images import GuestImage
     from toolbox.lib.simulation.layout import Layout
     from toolbox.lib.simulation.record import Record
+    from toolbox.lib.simulation.snapshot import Snapshot
 
 SSH = 22
 DEADLINE_SECONDS = 600.0
@@ -34,12 +36,16 @@ class Options:
         os: Simulate every host on this guest, whatever the host names.
         deadline: Seconds a boot may take.
         hosts: Names of the hosts to bring up; empty for all.
+        cold: Boot every new machine, though a snapshot of the same content is there.
+        keep: Keep a snapshot of each machine that was made, when the caller is content with it.
     """
 
     accelerator: str = accel.AUTO
     os: str | None = None
     deadline: float = DEADLINE_SECONDS
     hosts: tuple[str, ...] = ()
+    cold: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Plan:
         before: What was remembered of it, or None.
         record: Its history, of a new machine if it is made anew.
         fresh: Whether it gets a new disk and a first boot.
+        key: Key of its content.
+        snapshot: The same content as it was when it had booted, or None.
         reason: Why it is touched, in words; empty when it stays.
     """
 
@@ -62,6 +70,8 @@ class Plan:
     before: Record | None
     record: Record
     fresh: bool
+    key: str
+    snapshot: Snapshot | None
     reason: str
 
     @property
@@ -138,11 +148,17 @@ def plan(
             )
         else:
             wanted = replace(before, ports=given)
-        wanted = replace(wanted, definition=_definition(where, host, wanted))
+        key = snapshots.key_of(image.digest, config.sha256, domain_of(where, host, wanted))
         fresh = bool(reason)
+        snapshot = None
+        if fresh and not options.cold:
+            snapshot = snapshots.find(where.snapshots(host.name), key)
+        if snapshot:
+            wanted = replace(wanted, uuid=snapshot.uuid, snapshot=key)
+        wanted = replace(wanted, definition=_definition(where, host, wanted))
         if before is not None and not reason and before.definition != wanted.definition:
             reason = "its hardware changed"
-        plans.append(Plan(host, image, config, before, wanted, fresh=fresh, reason=reason))
+        plans.append(Plan(host, image, config, before, wanted, fresh, key, snapshot, reason))
     return tuple(plans)
 
 

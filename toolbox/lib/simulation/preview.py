@@ -43,6 +43,7 @@ def preview(project: Project) -> tuple[Change, ...]:
     configs = translate_all(project, project.hosts, identity)
     plans = plan(where, project.hosts, configs, libvirt.connect().domains(), Options())
     for item in plans:
-        words = f"made anew: {item.reason}" if item.fresh else f"started again: {item.reason}"
+        how = "resumed" if item.snapshot else "made anew" if item.fresh else "started again"
+        words = f"{how}: {item.reason}"
         told.append(Change(f"host {item.host.name}", words if item.reason else "stays as it is"))
     return tuple(told)

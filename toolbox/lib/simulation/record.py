@@ -25,6 +25,7 @@ class Record:
         disk: Size of its disk in GiB.
         definition: SHA-256 of its domain's XML.
         ignited: Whether its first boot came to an end.
+        snapshot: Key of the snapshot on which its disk stands, or nothing.
         boot_id: Kernel's id of the boot that was last seen, or None.
     """
 
@@ -36,6 +37,7 @@ class Record:
     disk: int
     definition: str = ""
     ignited: bool = False
+    snapshot: str = ""
     boot_id: str | None = None
 
     def save(self, path: Path) -> None:

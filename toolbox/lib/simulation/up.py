@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 from toolbox.lib.butane import bootstrap
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
-from toolbox.lib.core.errors import ToolboxError, UsageError, together
+from toolbox.lib.core.errors import ProgramFailed, ToolboxError, UsageError, together
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.machine import images, libvirt
 from toolbox.lib.simulation import boot, layout, memory, neighbours, network, ports, record
+from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
+from toolbox.lib.simulation.snapshot import Snapshot
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
 from toolbox.lib.transport.ssh import Client, Endpoint, client
@@ -25,10 +27,12 @@ from toolbox.lib.transport.ssh import Client, Endpoint, client
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
+    from toolbox.lib.machine.domain import Domain
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.simulation.layout import Layout
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 INTERRUPT_SECONDS = 0.2
+MADE, RESUMED, STARTED, UNCHANGED = "made", "resumed", "started", "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Running:
         host: The host it simulates.
         endpoint: How it is reached.
         config: SHA-256 of its config, ``sha256-<hex>``.
-        action: ``made``, ``started`` or ``unchanged``.
+        action: ``made``, ``resumed``, ``started`` or ``unchanged``.
         reason: Why.
         boot_id: Kernel's id of this boot.
         ports: Guest port to port on the loopback address.
@@ -90,7 +95,7 @@ class Simulation:
         return (
             self.identity.nothing
             and self.stack.nothing
-            and all(machine.action == "unchanged" for machine in self.machines)
+            and all(machine.action == UNCHANGED for machine in self.machines)
         )
 
 
@@ -130,6 +135,8 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
                 told = neighbours.of(project, where, shared)
                 machines = _boot_all(where, plans, endpoints, ssh, hypervisor, options, told)
             yield Simulation(machines, ssh, identity_changes, changes, shared)
+            if options.keep:
+                _keep(where, plans, ssh, hypervisor)
 
 
 def chosen(project: Project, names: Sequence[str]) -> tuple[Host, ...]:
@@ -304,25 +311,28 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
     name = item.host.name
     domain = item.domain(where)
     state = hypervisor.state(domain.name)
-    action = "made" if item.fresh else "unchanged" if state == boot.RUNNING else "started"
+    action = _action(item, state)
     phases: tuple[boot.PhaseTime, ...] = ()
-    if action != "unchanged":
+    known = item.record
+    if action != UNCHANGED:
         start = domain.console.stat().st_size if domain.console.exists() else 0
         handover = where.handover(name)
         watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline, interrupted)
-        if item.fresh:
+        if action == RESUMED and not _resume(hypervisor, item, domain, handover):
+            action, known = MADE, replace(known, snapshot="")
+        if action == MADE:
             note(f"{name}: first boot, {item.reason}")
             wrapped = bootstrap.wrap(item.config, told.files(name))
             watched.check_interrupt()
             boot.ignite(hypervisor, domain, item.image, wrapped, handover)
-        else:
+        elif action == STARTED:
             boot.start(hypervisor, domain, handover)
         phases = watched.wait()
-    if action == "started":
+    if action in {STARTED, RESUMED}:
         # Reason: a machine that was saved wakes up with the clock of that time.
-        ssh.run(name, f"sudo date --utc --set=@{time.time():.0f}", timeout=60)
+        _set_clock(ssh, name)
     boot_id = ssh.run(name, told.command(name), timeout=60).text.strip()
-    replace(item.record, ignited=True, boot_id=boot_id).save(where.record(name))
+    replace(known, ignited=True, boot_id=boot_id).save(where.record(name))
     return Running(
         item.host,
         endpoint,
@@ -333,3 +343,55 @@ def _boot(  # noqa: PLR0913 - the parts of one boot
         dict(item.record.ports),
         phases,
     )
+
+
+def _action(item: Plan, state: str) -> str:
+    if item.fresh:
+        return RESUMED if item.snapshot else MADE
+    return UNCHANGED if state == boot.RUNNING else STARTED
+
+
+def _resume(hypervisor: Hypervisor, item: Plan, domain: Domain, handover: Path) -> bool:
+    """Resume a machine from its snapshot; tell whether that went well."""
+    assert item.snapshot is not None  # noqa: S101 - what RESUMED means
+    name = item.host.name
+    note(f"{name}: resumed as it was after an earlier boot, {item.reason}")
+    boot.fill(handover)
+    try:
+        snapshots.resume(hypervisor, domain, item.snapshot)
+    except ProgramFailed as error:
+        # Reason: what cannot be resumed is only a loss of time; the machine is booted instead.
+        note(f"{name}: it cannot be resumed, so it boots: {error.message.splitlines()[-1]}")
+        hypervisor.virsh("destroy", domain.name, check=False)
+        snapshots.discard(item.snapshot)
+        snapshots.stand_on(item.image.disk, domain.disk, gibibytes=item.host.sim.disk)
+        return False
+    return True
+
+
+def _set_clock(ssh: Client, name: str) -> None:
+    ssh.run(name, f"sudo date --utc --set=@{time.time():.0f}", timeout=60)
+
+
+def _keep(where: Layout, plans: Sequence[Plan], ssh: Client, hypervisor: Hypervisor) -> None:
+    """Keep a snapshot of each machine that had its first boot, and not too many of them."""
+    for item in plans:
+        name, folder, domain = item.host.name, where.snapshots(item.host.name), item.domain(where)
+        known = record.load(where.record(name))
+        if not item.fresh or known is None or known.snapshot:
+            continue
+        with step(f"Keep {name} for a warm start"):
+            ssh.hang_up(name)
+            made = Snapshot(folder / item.key)
+            try:
+                snapshots.save(hypervisor, domain, made)
+            except (ProgramFailed, OSError) as error:
+                if hypervisor.state(domain.name) != boot.RUNNING:
+                    raise
+                # Reason: a snapshot that is missing is only a loss of time.
+                note(f"{name} cannot be kept and runs on: {str(error).splitlines()[-1]}")
+            _set_clock(ssh, name)
+            if made.carries(domain.disk):
+                replace(known, snapshot=made.key).save(where.record(name))
+        for key in snapshots.prune(folder, {made.key}):
+            note(f"removed the snapshot {key}, as others were used since")
