@@ -151,3 +151,22 @@ def test_interrupt(spoiled: Sandbox, phase: str, number: signal.Signals) -> None
     _nothing_runs(spoiled)
     assert spoiled.invoke("sim.clean").code == 0
     assert spoiled.domains() == {}
+
+
+def test_interrupt_while_a_snapshot_is_made(spoiled: Sandbox) -> None:
+    """A machine whose saving is interrupted is there for the next task, whatever became of it."""
+    process = spoiled.start("sim", "--accel", "tcg")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "Keep hello" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert spoiled.processes("pulumi", "ssh-agent") == []
+    again = spoiled.invoke("sim", "--json")
+    assert again.code == 0, again.err
+    assert again.json["items"][0]["action"] in {"started", "unchanged"}
+    assert spoiled.invoke("sim.clean").code == 0
+    assert spoiled.domains() == {}

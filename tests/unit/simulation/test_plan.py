@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from toolbox.lib.inventory.host import Forward
 from toolbox.lib.simulation import layout, plan
 from toolbox.lib.simulation.record import Record
+from toolbox.lib.simulation.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
@@ -44,6 +46,7 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be in a place with one guest image and no KVM."""
     monkeypatch.setattr(plan.images, "find", lambda _os: IMAGE)
     choice = SimpleNamespace(accelerator="tcg")
+    monkeypatch.setattr(plan.accel, "facts", lambda _accelerator: ("QEMU",))
     monkeypatch.setattr(plan.accel, "choose", lambda _wanted, _image: choice)
 
 
@@ -80,6 +83,29 @@ def test_other_hardware(project: Project) -> None:
         assert item.record.uuid == first.record.uuid
 
     assert item.new_ports() == {9: 21999}
+
+
+@pytest.mark.usefixtures("guest")
+def test_same_content_is_resumed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that must be made and was there before is resumed, unless that is not wanted."""
+    where, web = layout.of(project), project.hosts[1]
+    first = _planned(project, web)
+    kept = Snapshot(where.snapshots("web") / first.key)
+    kept.folder.mkdir(parents=True)
+    kept.facts.write_text(json.dumps({"uuid": first.record.uuid}))
+
+    def planned(*, cold: bool) -> plan.Plan:
+        options = plan.Options(cold=cold)
+        return plan.plan(where, [web], {"web": CONFIG}, [], options)[0]
+
+    warm, cold = planned(cold=False), planned(cold=True)
+    monkeypatch.setattr(plan.accel, "facts", lambda _accelerator: ("another QEMU",))
+
+    assert (warm.fresh, warm.snapshot) == (True, kept)
+    assert (warm.record.uuid, warm.record.snapshot) == (first.record.uuid, first.key)
+    assert (cold.fresh, cold.snapshot, cold.record.snapshot) == (True, None, "")
+    assert cold.record.uuid != first.record.uuid
+    assert planned(cold=False).snapshot is None
 
 
 @pytest.mark.usefixtures("guest")
