@@ -84,6 +84,7 @@ def sim(  # noqa: PLR0913 - the options of a task
         with step("Check"):
             proofs = prove(wanted, simulation)
         _report("sim", simulation, proofs, as_json=json)
+    show.next_step(_next())
 
 
 @task(help=HELP, auto_shortflags=False)
@@ -105,6 +106,7 @@ def up(  # noqa: PLR0913 - the options of a task
 
     with bring_up(project(), _options(accel, os, deadline, hosts, cold=cold)) as simulation:
         _report("sim.up", simulation, (), as_json=json)
+    show.next_step(_next())
 
 
 @task(help={"json": HELP["json"]})
@@ -351,7 +353,6 @@ def _report(
             f"{len(failed)} of {len(proofs)} checks failed\n{text}",
             hint="the machine runs on for a look: invoke sim.ssh",
         )
-    show.next_step(_next())
 
 
 def _next() -> str:

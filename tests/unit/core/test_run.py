@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -118,6 +119,26 @@ def test_error_ends_the_program() -> None:
         raise KeyboardInterrupt
 
     assert process.returncode == -signal.SIGTERM
+
+
+KILLED = """
+import time
+from toolbox.lib.core.run import spawn
+with spawn(["sleep", "300"]) as process:
+    print(process.pid, flush=True)
+    time.sleep(300)
+"""
+
+
+def test_program_ends_with_us_when_we_are_killed() -> None:
+    """A task that is killed has no time to end anything; its programs end all the same."""
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE) as task:
+        assert task.stdout is not None
+        pid = int(task.stdout.readline())
+        assert _is_running(pid)
+        task.kill()
+
+    assert _has_ended(pid)
 
 
 def test_program_ends_with_the_block() -> None:

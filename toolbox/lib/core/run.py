@@ -47,6 +47,7 @@ PASSED = (
 PASSED_PREFIXES = ("XDG_", "INFRA_")
 # Reason: a person's PATH often lacks these, and libvirtd, QEMU's network and others live there.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+LEASH = ("setpriv", "--pdeathsig", "TERM")
 # Reason: Python complains of a child that is forgotten while it runs.
 _DETACHED: list[subprocess.Popen[bytes]] = []
 
@@ -142,6 +143,8 @@ def spawn(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program that ends with the block, with all that it started.
 
+    It ends with us, too, when we are killed (PR_SET_PDEATHSIG, prctl(2)).
+
     Args:
         argv: Program and arguments.
         env: Added to the clean environment.
@@ -153,9 +156,11 @@ def spawn(
     command = [str(word) for word in argv]
     if os.environ.get("INFRA_DEBUG"):
         print(f"$ {shlex.join(command)}", file=sys.stderr)  # noqa: T201
+    if which(command[0]) is None:
+        raise ProgramMissing(command[0])
     try:
         process = subprocess.Popen(  # noqa: S603 - the one place where programs are started
-            command,
+            [*LEASH, *command] if which(LEASH[0]) else command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
