@@ -74,7 +74,7 @@ def test_needed_are_in_the_list() -> None:
     ("name", "mend"),
     [
         ("esphome", "invoke env.build"),
-        ("ignition-apply", "/plugins/build /data/tools ignition"),
+        ("ignition-apply", "plugins/build /data/tools ignition"),
         ("rsync", "invoke host.setup --install"),
         ("uv", "pip install uv"),
         ("python3.13", "pip install uv"),
