@@ -2,7 +2,7 @@
 
 Run it inside the image, on a machine that does nothing else:
 
-    ./infra shell python3.13 bench/boot.py
+    ./infra shell /opt/toolbox/bin/python bench/boot.py
 
 One machine of the shipped example is made, looked into, lost, resumed and removed. Seconds differ
 between machines and runs; compare the shares of one run, and `warm_to_cold` between runs.

@@ -1,7 +1,7 @@
 """What the image's size is made of: each layer from a megabyte on, with the reason; prints JSON.
 
     podman history --format json localhost/infra-toolbox:latest |
-        ./infra shell python3.13 bench/layers.py
+        ./infra shell /opt/toolbox/bin/python bench/layers.py
 
 Ends with code 1 when a layer of 100 MB or more has no reason here.
 """

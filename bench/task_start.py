@@ -1,7 +1,11 @@
 """What starting a task costs, against an interpreter that does nothing; prints JSON.
 
-Run it inside the image: ``./infra shell python3.13 bench/task_start.py``. Modules are counted, and
-times are medians of runs that alternate, so that only `times_python` is to be compared.
+Run it inside the image:
+
+    ./infra shell /opt/toolbox/bin/python bench/task_start.py
+
+Modules are counted, and times are medians of runs that alternate, so that only `times_python` is to
+be compared.
 """
 
 from __future__ import annotations

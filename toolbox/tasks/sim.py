@@ -14,6 +14,8 @@ from invoke.tasks import task
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from invoke.context import Context
 
     from toolbox.lib.inventory.project import Project
@@ -31,19 +33,25 @@ HELP = {
 }
 
 
-def project() -> Project:
-    """Return the project of the current folder, or the shipped example."""
+def folder() -> Path:
+    """Return the folder of the current project, or of the shipped example."""
     from pathlib import Path
 
     import toolbox
-    from toolbox.lib.inventory.load import load
     from toolbox.lib.inventory.project import find_root
 
-    root = find_root(Path.cwd())
-    if root is None:
-        root = Path(toolbox.__file__).parent / "example"
-        show.say(f"there is no project.yaml here: this is the shipped example ({root})")
-    return load(root)
+    found = find_root(Path.cwd())
+    if found is None:
+        found = Path(toolbox.__file__).parent / "example"
+        show.say(f"there is no project.yaml here: this is the shipped example ({found})")
+    return found
+
+
+def project() -> Project:
+    """Return the current project, or the shipped example."""
+    from toolbox.lib.inventory.load import load
+
+    return load(folder())
 
 
 def _options(  # noqa: PLR0913 - those of two tasks
@@ -257,7 +265,7 @@ def stop(_context: Context, all: bool = False) -> None:  # noqa: A002, FBT001, F
     """
     from toolbox.lib.simulation.operate import save
 
-    names = save(None if all else project())
+    names = save(None if all else folder())
     show.say(f"saved: {', '.join(names)}" if names else "no machine was running")
 
 
@@ -270,7 +278,7 @@ def clean(_context: Context) -> None:
     """
     from toolbox.lib.simulation.operate import clean as remove
 
-    removed = remove(project())
+    removed = remove(folder())
     for line in removed:
         show.say(f"removed {line}")
     if not removed:

@@ -123,8 +123,11 @@ def test_error_ends_the_program() -> None:
 
 KILLED = """
 import time
+from pathlib import Path
 from toolbox.lib.core.run import spawn
 with spawn(["sleep", "300"]) as process:
+    while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\\n":
+        time.sleep(0.01)
     print(process.pid, flush=True)
     time.sleep(300)
 """

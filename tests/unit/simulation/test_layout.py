@@ -41,6 +41,17 @@ def test_same_name_in_another_folder(project: Project, tmp_path: Path) -> None:
     assert one.label != other.label
 
 
+def test_found_without_reading_the_project(project: Project) -> None:
+    """What a folder's project has is found by the folder alone, and nothing where there is none."""
+    where = layout.of(project)
+    assert layout.found(project.root) is None
+
+    where.folder.mkdir(parents=True)
+
+    assert layout.found(project.root) == where
+    assert layout.found(project.root.parent) is None
+
+
 def test_console_folder_is_private(project: Project) -> None:
     """What machines print is for their owner only."""
     assert layout.of(project).console("web").parent.stat().st_mode & 0o077 == 0

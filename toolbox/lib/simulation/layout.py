@@ -93,6 +93,23 @@ class Layout:
 
 def of(project: Project) -> Layout:
     """Return the layout of a project's simulation."""
-    digest = hashlib.sha256(str(project.root).encode()).hexdigest()
-    key = digest[:KEY_LENGTH]
+    key = _key(project.root)
     return Layout(project.name, key, state_home() / "simulations" / f"{project.name}-{key}")
+
+
+def found(root: Path) -> Layout | None:
+    """Return the layout of the simulation that a project's folder has, or None.
+
+    The project is not read, so what it has can be removed however broken it is by now.
+
+    Args:
+        root: The project's folder.
+    """
+    key = _key(root)
+    for folder in (state_home() / "simulations").glob(f"*-{key}"):
+        return Layout(folder.name.removesuffix(f"-{key}"), key, folder)
+    return None
+
+
+def _key(root: Path) -> str:
+    return hashlib.sha256(str(root).encode()).hexdigest()[:KEY_LENGTH]

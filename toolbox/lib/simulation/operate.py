@@ -19,6 +19,7 @@ from toolbox.lib.transport.ssh import Client, Endpoint, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.machine.libvirt import Hypervisor
@@ -200,17 +201,20 @@ def down(project: Project) -> tuple[str, ...]:
     return tuple(stopped)
 
 
-def save(project: Project | None = None) -> tuple[str, ...]:
+def save(root: Path | None = None) -> tuple[str, ...]:
     """Save running machines to disk; the next start resumes them.
 
     Args:
-        project: Whose machines; those of every project when it is None.
+        root: Folder of the project whose machines are meant; those of every project when None.
 
     Returns:
         Names of the hosts that were saved.
     """
+    where = layout.found(root) if root else None
+    if root and where is None:
+        return ()
     hypervisor = libvirt.connect()
-    label = layout.of(project).label if project else None
+    label = where.label if where else None
     saved = []
     for name in hypervisor.domains():
         marks = domains.labels_of(hypervisor.virsh("dumpxml", name, check=False) or "<none/>")
@@ -222,21 +226,24 @@ def save(project: Project | None = None) -> tuple[str, ...]:
     return tuple(saved)
 
 
-def clean(project: Project) -> tuple[str, ...]:
+def clean(root: Path) -> tuple[str, ...]:
     """Remove everything that belongs to a project's simulation, and nothing else.
 
     Both stacks are destroyed, then what they may have lost sight of: domains that carry our label,
     the pool, and the folders. Doing it twice is fine.
 
+    Args:
+        root: The project's folder; what is in it is not read.
+
     Returns:
         What was removed, in words; empty when there was nothing.
     """
-    where = layout.of(project)
-    if not where.folder.exists():
+    where = layout.found(root)
+    if where is None:
         return ()
     removed: list[str] = []
     hypervisor = libvirt.connect()
-    with exclusive(where.folder / "lock", what=f"simulation of {project.name}"):
+    with exclusive(where.folder / "lock", what=f"simulation of {where.project}"):
         workspace = where.workspace
         for stack in (layout.MACHINES, layout.IDENTITY):
             if stack in workspace.stacks():
