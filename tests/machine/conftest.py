@@ -89,16 +89,12 @@ class Sandbox:
     def processes(self, *names: str) -> list[str]:
         """Return the command lines of this project's processes with one of these names."""
         found = []
-        for comm in Path("/proc").glob("[0-9]*/comm"):
-            try:
-                if comm.read_text().strip() not in names:
-                    continue
-                line = (comm.parent / "cmdline").read_text().replace("\0", " ")
-                started = (comm.parent / "environ").read_text(errors="replace")
-            except OSError:
+        for process in Path("/proc").glob("[0-9]*"):
+            if _told(process / "comm").strip() not in names:
                 continue
+            line = _told(process / "cmdline").replace("\0", " ")
             # Reason: libvirt starts some of them, which know nothing of our state folder.
-            if line and (self.key in line or str(self.state) in started):
+            if line and (self.key in line or str(self.state) in _told(process / "environ")):
                 found.append(line)
         return found
 
@@ -107,6 +103,14 @@ class Sandbox:
         answer = self.invoke("sim.ssh", "hello", "--", command)
         assert answer.code == 0, answer.err
         return answer.out
+
+
+def _told(file: Path) -> str:
+    """Read a file of a process, which may end or hide at any time."""
+    try:
+        return file.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def make(root: Path, state: Path) -> Sandbox:
