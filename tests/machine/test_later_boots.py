@@ -69,6 +69,7 @@ def test_disk_boots_by_its_boot_loader(machine: Sandbox) -> None:
 
     down = machine.invoke("sim.down")
     assert (down.code, "shut down: hello" in down.err) == (0, True)
+    assert "does not react" not in down.err
     up = machine.invoke("sim.up", "--json")
 
     assert up.code == 0, up.err
