@@ -97,13 +97,13 @@ def test_an_interrupted_task_leaves_no_process(real: RealHost) -> None:
 
 def test_a_deaf_task_ends_at_the_third_interrupt(real: RealHost) -> None:
     """A task that ignores signals is killed in the end."""
-    process = real.start("run", "sh", "-c", "trap '' INT TERM; echo ready; exec sleep 60")
-    assert process.stdout
-    process.stdout.readline()
-    for _ in range(3):
-        os.kill(process.pid, signal.SIGINT)
-        time.sleep(1.5)
-    assert process.wait(20) == 137
+    with real.start("run", "sh", "-c", "trap '' INT TERM; echo ready; exec sleep 60") as process:
+        assert process.stdout
+        process.stdout.readline()
+        for _ in range(3):
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(1.5)
+        assert process.wait(20) == 137
 
 
 def drive(real: RealHost, words: list[str], wait: bytes, send: bytes) -> tuple[bytes, int]:
