@@ -26,7 +26,7 @@ import toolbox
 EXAMPLE = Path(toolbox.__file__).parent / "example"
 STEP = re.compile(r"^✓ (?P<name>.+) \((?P<seconds>[\d.]+) s\)$", re.MULTILINE)
 STARTUP = re.compile(r"([\d.]+(?:min )?[\d.]*m?s) \((\w+)\)")
-IGNITION = "sudo journalctl -b -t ignition -o short-monotonic --no-pager | sed -n '1p;$p'"
+INIT = "sudo dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\] Run .init as init.*/\\1/p'"
 UNITS = "systemd-analyze blame --no-pager | head -n 8"
 
 
@@ -55,15 +55,13 @@ def stages(root: Path, phases: dict[str, float]) -> dict[str, float]:
     startup = {
         name: seconds_of(span) for span, name in STARTUP.findall(ssh(root, "systemd-analyze"))
     }
-    stamps = [
-        float(stamp) for stamp in re.findall(r"^\[ *([\d.]+)\]", ssh(root, IGNITION), re.MULTILINE)
-    ]
+    init = float(ssh(root, INIT).strip())
     first, *_, complete = phases.values()
+    # Reason: where systemd is not in the initramfs, its "kernel" ends with the initramfs.
     return {
-        "firmware and loading": round(first - startup["kernel"], 1),
-        "kernel": round(startup["kernel"], 1),
-        "initramfs": round(startup["initrd"], 1),
-        "of which Ignition": round(stamps[-1] - stamps[0], 1),
+        "firmware and loading": round(first - init, 1),
+        "kernel": round(init, 1),
+        "initramfs with Ignition": round(startup["kernel"] - init + startup.get("initrd", 0.0), 1),
         "user space": round(startup["userspace"], 1),
         "complete": complete,
     }
