@@ -44,6 +44,9 @@ OWNERS = {
 }
 """Packages of the programs that a simulation needs: Debian's name, Fedora's name."""
 
+DAEMON = "libvirtd"
+DRIVERS = "libvirt-daemon-driver-"
+
 UPDATE = {Family.DEBIAN: ("apt-get", "update", "-q")}
 INSTALL = {
     Family.DEBIAN: ("apt-get", "install", "--no-install-recommends"),
@@ -117,7 +120,10 @@ def look(family: Family, names: Sequence[str]) -> tuple[Package, ...]:
 def owners(programs: Iterable[str], family: Family) -> tuple[str, ...]:
     """Return the packages that have some programs; those that nobody packages are left out."""
     column = list(Family).index(family)
-    found = (OWNERS[program][column] for program in programs if program in OWNERS)
+    found = [OWNERS[program][column] for program in programs if program in OWNERS]
+    if OWNERS[DAEMON][column] in found:
+        # Reason: the daemon starts without its drivers, and then has no machines, disks, networks.
+        found += (name for name in wanted(family) if name.startswith(DRIVERS))
     return tuple(dict.fromkeys(found))
 
 
