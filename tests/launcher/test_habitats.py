@@ -27,6 +27,18 @@ ANSWER = """\
       "title": "%s",
       "outcome": "%s",
       "message": ""
+    },
+    {
+      "found": "github: a job container"
+    },
+    {
+      "found": "container: a plain one"
+    },
+    {
+      "found": "9 GB are free for state and cache in /github/home/.local/state/infra-toolbox"
+    },
+    {
+      "found": "9 GB are free for state in /root/.local/state/infra-toolbox"
     }
   ]
 }
@@ -89,7 +101,8 @@ def test_what_there_is_not(driven: FakeHost, word: str) -> None:
         ("rootless", 4711, "subordinate ids"),
         ("toolbox", 4711, "toolbox is not installed"),
         ("distrobox", 4711, "distrobox is not installed"),
-        ("native", 4711, "no environment"),
+        ("native", 4711, "needs root"),
+        ("native", 0, "unshare is not installed"),
     ],
 )
 def test_what_is_missing_is_told(driven: FakeHost, habitat: str, uid: int, reason: str) -> None:
@@ -104,6 +117,16 @@ def test_what_is_missing_is_told(driven: FakeHost, habitat: str, uid: int, reaso
     assert not driven.calls("podman run")
 
 
+@pytest.mark.parametrize("words", [[], ["make", "folder"], ["end"], ["ran", "folder", "true"]])
+def test_a_folder_for_the_native_one_is_asked_for(driven: FakeHost, words: list[str]) -> None:
+    """What makes a Debian in a folder, and removes it, guesses nothing."""
+    done = driven.run(*words, launcher=DRIVER.with_name("native"))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: native make FOLDER BASE IMAGE")
+    assert not driven.calls()
+
+
 def test_a_job_container_keeps_githubs_contract(driven: FakeHost) -> None:
     """It idles under tail, has a home and a workspace, and runs steps as files by sh -e."""
     driven.answers.insert(0, ("exec .*sh -e", 0, FINE))
@@ -111,7 +134,7 @@ def test_a_job_container_keeps_githubs_contract(driven: FakeHost) -> None:
     done = drive(driven, "github")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert row(done, "github") == ["ok", "-", "ok", "ok", "ok", "ok"]
+    assert row(done, "github") == ["ok", "ok", "ok", "ok", "ok", "ok"]
     (made,) = (call for call in driven.calls("podman run") if "--entrypoint" in call)
     assert made[made.index("--entrypoint") + 1] == "tail"
     assert made[-3:] == ["localhost/infra-toolbox:latest", "-f", "/dev/null"]
@@ -127,7 +150,7 @@ def test_a_boot_counts_its_proofs(driven: FakeHost) -> None:
     done = drive(driven, "--boot", "github")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert row(done, "github") == ["ok", "-", "ok", "1", "proofs", "ok", "ok", "ok", "ok"]
+    assert row(done, "github") == ["ok", "ok", "ok", "1", "proofs", "ok", "ok", "ok", "ok"]
 
 
 def test_a_bare_container_has_no_network(driven: FakeHost) -> None:
@@ -136,7 +159,7 @@ def test_a_bare_container_has_no_network(driven: FakeHost) -> None:
 
     assert drive(driven, "bare").returncode == 0
     calls = [call for call in driven.calls("podman run") if "invoke" in call]
-    assert len(calls) == 3
+    assert len(calls) == 4
     assert all("none" in call[call.index("--network") :][:2] for call in calls)
 
 
@@ -157,6 +180,42 @@ def test_another_result_fails(driven: FakeHost, answer: str, word: str) -> None:
     assert done.returncode == 1
     assert row(done, "bare")[2] == "ok"
     assert row(done, "github")[2] == word
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [("github: a", "no"), ("/github/home/.local", "state")],
+)
+def test_another_place_fails(driven: FakeHost, other: str, word: str) -> None:
+    """A habitat that is taken for another, or has its state elsewhere, is not well."""
+    driven.answers.insert(0, ("exec .*sh -e", 0, FINE.replace(other, "elsewhere")))
+
+    done = drive(driven, "github")
+
+    assert done.returncode == 1
+    assert row(done, "github")[1] == word
+
+
+def test_a_person_is_told_that_the_network_stays(driven: FakeHost) -> None:
+    """Only root can take it away; what is not proven is said."""
+    driven.answers.insert(0, ("exec .*sh -e", 0, FINE))
+
+    assert "the network" in drive(driven, "github").stderr
+
+
+def test_root_without_a_network(driven: FakeHost) -> None:
+    """Root's driver begins anew where there is none, and a network that is still there fails."""
+    driven.user(0)
+    driven.fake("ip")
+    unshare = driven.folder / "bin" / "unshare"
+    unshare.write_text('#!/bin/sh\nshift && exec "$@"\n')
+    unshare.chmod(0o755)
+
+    done = drive(driven, "github")
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("there is a network\n")
+    assert not driven.calls("podman")
 
 
 def test_files_of_somebody_else_fail(driven: FakeHost) -> None:
@@ -200,14 +259,19 @@ def test_a_launcher_that_cannot_is_quoted(driven: FakeHost) -> None:
     assert "cannot start a container" in done.stdout
 
 
-def test_test_all_tries_two_habitats_first(driven: FakeHost) -> None:
-    """The launcher runs the driver on the host, and goes on when all is well."""
+@pytest.mark.parametrize(("code", "end"), [(0, 3), (1, 1)])
+def test_test_all_tries_two_habitats_first(driven: FakeHost, code: int, end: int) -> None:
+    """The launcher runs the driver on the host, then the tests; what fails first is told last."""
+    driven.answers.insert(0, ("invoke test.all", code, ""))
     launcher = driven.checkout_path()
     driver = driven.folder / "checkout" / "tests" / "habitats" / "run"
     driver.write_text(f'#!/bin/sh\necho "$*" >{driven.folder}/driven\nexit 3\n')
 
-    assert driven.run("test.all", launcher=launcher).returncode == 3
+    done = driven.run("test.all", launcher=launcher)
+
+    assert done.returncode == end
+    assert ("but not the habitats" in done.stderr) == (code == 0)
     assert (driven.folder / "driven").read_text() == "--boot root rootless github\n"
-    assert not driven.calls("podman exec")
+    assert [call for call in driven.calls("podman exec") if "test.all" in call]
     planned = driven.run("--dry-run", "test.all", launcher=launcher)
     assert "tests/habitats/run --boot root rootless github" in planned.stdout

@@ -55,6 +55,16 @@ def test_owners() -> None:
     )
 
 
+@pytest.mark.parametrize("family", Family)
+def test_a_daemon_comes_with_its_drivers(family: Family) -> None:
+    """libvirtd alone has no machines; who needs another program gets none of its packages."""
+    drivers = [name for name in packages.owners(["libvirtd"], family) if "-driver-" in name]
+
+    assert any("qemu" in name for name in drivers)
+    assert any("storage" in name for name in drivers)
+    assert not [name for name in packages.owners(["virsh"], family) if "-driver-" in name]
+
+
 def test_unknown_distribution() -> None:
     """A distribution without a list cannot be set up; the error has all that is needed."""
     with pytest.raises(HabitatError) as caught:
