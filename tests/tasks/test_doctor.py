@@ -234,7 +234,7 @@ def test_setup_unknown(
 
     assert ended.code == 3
     assert "no list of packages for arch" in ended.err
-    assert all(name in ended.err for name in packages.wanted(Family.FEDORA))
+    assert all(name in ended.err for name in packages.for_host(Family.FEDORA))
 
 
 def test_install_with_nobody_to_ask(

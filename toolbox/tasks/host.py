@@ -44,12 +44,12 @@ def setup(
     from toolbox.lib.habitat import packages
 
     family = packages.required(packages.release_here())
-    found = packages.look(family, packages.wanted(family))
+    found = packages.look(family, packages.for_host(family))
     missing = [package for package in found if not package.installed]
     useful = [package.name for package in missing if package.available]
     if install and useful:
         _install(family, useful, yes=yes)
-        found = packages.look(family, packages.wanted(family))
+        found = packages.look(family, packages.for_host(family))
         missing = [package for package in found if not package.installed]
         useful = [package.name for package in missing if package.available]
     if json:

@@ -88,6 +88,13 @@ def test_absent_tool(terms: Callable[..., Any], name: str, mend: str) -> None:
     assert row.mend.endswith(mend)
 
 
+def test_a_server_is_not_advised(terms: Callable[..., Any]) -> None:
+    """A host is not told to install what would listen there."""
+    row = tools.tool(Program("sshd", problem=ABSENT), terms())
+
+    assert (row.state, row.mend) == (State.NOTE, "")
+
+
 @pytest.mark.parametrize(
     ("problem", "found"),
     [

@@ -56,6 +56,15 @@ def test_owners() -> None:
 
 
 @pytest.mark.parametrize("family", Family)
+def test_a_host_is_given_no_server(family: Family) -> None:
+    """What listens on the network is for the image; all that sim needs is for a host, too."""
+    given = set(packages.for_host(family))
+
+    assert set(packages.wanted(family)) - given == {"openssh-server"}
+    assert set(packages.owners(packages.OWNERS, family)) <= given
+
+
+@pytest.mark.parametrize("family", Family)
 def test_a_daemon_comes_with_its_drivers(family: Family) -> None:
     """libvirtd alone has no machines; who needs another program gets none of its packages."""
     drivers = [name for name in packages.owners(["libvirtd"], family) if "-driver-" in name]

@@ -148,6 +148,8 @@ def _tool_mend(name: str, terms: Terms) -> str:
         return f"{terms.program} env.build"
     if name in COMPILED:
         return build_mend(terms.data)
+    if name in packages.ONLY_IN_IMAGE.values():
+        return ""
     if name == "ignition-apply":
         return build_command(terms.data, "ignition")
     # Reason: uv brings the Python that the environments are for.

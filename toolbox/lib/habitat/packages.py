@@ -44,6 +44,10 @@ OWNERS = {
 }
 """Packages of the programs that a simulation needs: Debian's name, Fedora's name."""
 
+# Reason: in the image nothing starts it; a host would be open to the network from then on.
+ONLY_IN_IMAGE = {"openssh-server": "sshd"}
+"""Packages that a person's system is not given, each with its program; no task needs them."""
+
 DAEMON = "libvirtd"
 DRIVERS = "libvirt-daemon-driver-"
 
@@ -101,6 +105,11 @@ def wanted(family: Family, folder: Path = FOLDER) -> tuple[str, ...]:
     """Read the list of a family: names, and what follows a number sign is for the reader."""
     lines = (folder / family).read_text().splitlines()
     return tuple(name for line in lines for name in line.split("#")[0].split())
+
+
+def for_host(family: Family) -> tuple[str, ...]:
+    """Return the packages of a family's list that a person's system is given."""
+    return tuple(name for name in wanted(family) if name not in ONLY_IN_IMAGE)
 
 
 def look(family: Family, names: Sequence[str]) -> tuple[Package, ...]:
@@ -167,7 +176,7 @@ def required(release: Mapping[str, str]) -> Family:
     if family is not None:
         return family
     name = release.get("PRETTY_NAME") or release.get("ID") or "this system"
-    names = ", ".join(wanted(Family.FEDORA))
+    names = ", ".join(for_host(Family.FEDORA))
     message = (
         f"there is no list of packages for {name}\n"
         f"what is needed, by the names that Fedora has for it: {names}"
