@@ -118,6 +118,15 @@ def program() -> Callable[[str], str]:
     return lambda name: str(_find(name))
 
 
+@pytest.fixture(scope="session")
+def heavy() -> frozenset[str]:
+    """Return the modules that cost time to import, so that what need not have them must not."""
+    names = (
+        "cryptography jinja2 libvirt paramiko pulumi pulumi_libvirt pulumi_tls pydantic testinfra"
+    )
+    return frozenset(names.split())
+
+
 @pytest.fixture
 def habitat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep state, cache and sockets in a folder of the test; return that folder."""
