@@ -50,6 +50,43 @@ def test_a_user_without_a_name(
         connect()
 
 
+ENDINGS = {
+    "crashed": """\
+2026-01-01 00:00:00.000+0000: starting up libvirt version: 11.3.0
+char device redirected to /dev/pts/0 (label charserial0)
+qemu-system-x86_64: system/physmem.c:2671: iotlb_to_section: Assertion failed.
+2026-01-01 00:00:09.000+0000: shutting down, reason=crashed
+""",
+    "killed": "2026-01-01 00:00:09.000+0000: shutting down, reason=crashed\n",
+    "destroyed": "2026-01-01 00:00:09.000+0000: shutting down, reason=destroyed\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        (
+            "crashed",
+            "qemu-system-x86_64: system/physmem.c:2671: iotlb_to_section: Assertion failed.",
+        ),
+        ("killed", "shutting down, reason=crashed"),
+        ("destroyed", ""),
+        ("empty", ""),
+        ("none", ""),
+    ],
+)
+def test_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str, words: str) -> None:
+    """QEMU's last words are found when it crashed, and only then."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    logs = libvirt._logs()
+    logs.mkdir(parents=True)
+    if ending in ENDINGS:
+        (logs / "web.log").write_text(ENDINGS[ending])
+
+    assert Hypervisor("test:///default").crash("web") == words
+
+
 def test_connect_to_what_answers(fake: Callable[[str, str], Path]) -> None:
     """A daemon that answers is used as it is."""
     fake("virsh", "exit 0")

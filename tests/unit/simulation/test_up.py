@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import DeadlineError, UsageError
+from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.simulation import up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
 
@@ -36,38 +32,6 @@ def test_chosen_unknown(project: Project) -> None:
 def test_certificates_carry_both_names(project: Project) -> None:
     """A host's certificate is for its full name and its short one."""
     assert up.subjects(project)[1].names == ("web.example.org", "web")
-
-
-def _futures(*works: Callable[[], int]) -> list[Future[int]]:
-    with ThreadPoolExecutor() as pool:
-        return [pool.submit(work) for work in works]
-
-
-def _failing(error: Exception) -> Callable[[], int]:
-    def work() -> int:
-        raise error
-
-    return work
-
-
-def test_all_results() -> None:
-    """What each gave is given, in order."""
-    assert up._results(_futures(lambda: 1, lambda: 2)) == (1, 2)
-
-
-def test_all_failures_at_once() -> None:
-    """When several machines fail, all of them are told."""
-    failing = [_failing(DeadlineError(f"{name} is late", hint="wait")) for name in ("db", "web")]
-
-    with pytest.raises(DeadlineError, match="db is late\nweb is late") as caught:
-        up._results(_futures(failing[0], lambda: 1, failing[1]))
-    assert caught.value.hint == "wait"
-
-
-def test_our_mistake_first() -> None:
-    """A mistake of ours is not hidden behind what it may have caused."""
-    with pytest.raises(ZeroDivisionError):
-        up._results(_futures(_failing(UsageError("no")), lambda: 1 // 0))
 
 
 def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,10 @@ dynamic_ownership = 0
 remember_owner = 0
 """
 
+CRASHED = "shutting down, reason=crashed"
+"""What libvirt writes at the end of a domain's log when its QEMU ended without being told to."""
+QEMU = "qemu-system-"
+
 DAEMONS = {"catatonit", "libvirtd"}
 """What our daemon's process may be called: what waits for it, or itself."""
 
@@ -90,6 +94,20 @@ class Hypervisor:
     def state(self, name: str) -> str:
         """Return a domain's state in libvirt's words, such as ``running``; empty without one."""
         return self.virsh("domstate", name, check=False)
+
+    def crash(self, name: str) -> str:
+        """Return the last words of a domain's QEMU when it crashed, or nothing.
+
+        Args:
+            name: The domain, which may be gone.
+        """
+        log = _logs() / f"{name}.log"
+        said = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        if not said or not said[-1].endswith(CRASHED):
+            return ""
+        # Reason: lines with a time in front are libvirt's, the others QEMU's own.
+        own = [line for line in said[:-1] if line.startswith(QEMU)]
+        return own[-1] if own else CRASHED
 
     def sees(self, path: Path) -> bool:
         """Tell whether the daemon finds a file of ours where we find it."""
@@ -256,6 +274,13 @@ def _folders(home: Path) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(short),
         "XDG_CACHE_HOME": str(short / "cache"),
     }
+
+
+def _logs() -> Path:
+    """Return the folder in which our daemon keeps what each QEMU said."""
+    if os.geteuid() == 0:
+        return Path("/var/log/libvirt/qemu")
+    return _home() / "cache" / "libvirt" / "qemu" / "log"
 
 
 def _configure(settings: Path, wanted: str) -> None:

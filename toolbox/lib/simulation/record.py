@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+UNCONFIGURED = ""
+"""Stands for the config of a machine that started from the generic guest and got none yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A machine's history, as far as the next task needs it.
@@ -20,7 +24,7 @@ class Record:
         uuid: Its domain's UUID.
         accelerator: ``kvm`` or ``tcg``.
         ports: Guest port to port on the loopback address.
-        config: SHA-256 of the config that Ignition applied, or is about to.
+        config: SHA-256 of the config that Ignition applied, or is about to, or `UNCONFIGURED`.
         image: Digest of the image its disk stands on.
         disk: Size of its disk in GiB.
         definition: SHA-256 of its domain's XML.
