@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
 
-KNOWN = Record("uuid", "tcg", {22: 20022}, "sha256-config", "sha256-image", 8, ignited=True)
-IMAGE = SimpleNamespace(digest="sha256-image")
+KNOWN = Record(
+    uuid="uuid",
+    accelerator="tcg",
+    ports={22: 20022},
+    config="sha256-config",
+    os="debian",
+    image="sha256-image",
+    disk=8,
+    memory=2048,
+    cpus=2,
+    ignited=True,
+)
+IMAGE = SimpleNamespace(os="debian", digest="sha256-image")
 CONFIG = SimpleNamespace(sha256="sha256-config")
 
 

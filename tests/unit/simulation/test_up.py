@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import pytest
 
 from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.report import Finding, Severity
-from toolbox.lib.simulation import up
+from toolbox.lib.simulation import layout, up
+from toolbox.lib.simulation.record import Record
 
 if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
@@ -32,6 +34,22 @@ def test_chosen_unknown(project: Project) -> None:
 def test_certificates_carry_both_names(project: Project) -> None:
     """A host's certificate is for its full name and its short one."""
     assert up.subjects(project)[1].names == ("web.example.org", "web")
+
+
+def test_machines_that_were_not_asked_for_stay(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their files say by now, and on which guest the others are, nothing changes."""
+    where = layout.of(project)
+    monkeypatch.setattr(up.images, "find", lambda name: SimpleNamespace(disk=Path(name)))
+    Record("u" * 36, "tcg", {22: 20022}, "sha256-1", "fcos", "sha256-2", 7, 512, 1).save(
+        where.record("web")
+    )
+
+    (machine,) = up.made(project, where)
+
+    assert (machine.host, machine.image, machine.size) == ("web", Path("fcos"), 7)
+    assert (machine.domain.memory, machine.domain.cpus) == (512, 1)
 
 
 def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,8 +104,8 @@ def domain_of(where: Layout, host: Host, known: Record) -> Domain:
     return Domain(
         name=where.domain(host.name),
         uuid=known.uuid,
-        memory=host.sim.memory,
-        cpus=host.sim.cpus,
+        memory=known.memory,
+        cpus=known.cpus,
         accelerator=known.accelerator,
         disk=where.pool / f"{host.name}-{known.uuid[:8]}.qcow2",
         console=where.console(host.name),
@@ -149,11 +149,15 @@ def plan(
                 accelerator=chosen,
                 ports=given,
                 config=config.sha256,
+                os=image.os,
                 image=image.digest,
                 disk=host.sim.disk,
+                memory=host.sim.memory,
+                cpus=host.sim.cpus,
             )
         else:
-            wanted = replace(before, ports=given)
+            size = host.sim
+            wanted = replace(before, ports=given, memory=size.memory, cpus=size.cpus)
         domain = domain_of(where, host, wanted)
         key = snapshots.key_of(image.digest, config.sha256, host.sim.disk, domain)
         fresh = bool(reason)

@@ -92,7 +92,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         _say_shortage(where, plans, hypervisor)
         _ensure_generic(plans, where, hypervisor, options.deadline)
         with step("Bring disks and domains up"):
-            changes = _ensure_machines(where, project, plans, hypervisor, options)
+            changes = _ensure_machines(where, project, plans, hypervisor)
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
@@ -175,7 +175,6 @@ def _ensure_machines(
     project: Project,
     plans: Sequence[Plan],
     hypervisor: Hypervisor,
-    options: Options,
 ) -> Changes:
     running = {item.host.name for item in plans if _runs(where, item, hypervisor)}
     for item in plans:
@@ -194,19 +193,24 @@ def _ensure_machines(
         workspace.refresh(layout.MACHINES)
     for item in plans:
         item.record.save(where.record(item.host.name))
-    machines = [
-        machines_stack.Machine(
-            host.name,
-            domain_of(where, host, known),
-            images.find(options.os or host.os).disk,
-            host.sim.disk,
-        )
-        for host in project.hosts
-        # Reason: machines that were not asked for stay; the stack holds all that there are.
-        if (known := record.load(where.record(host.name))) is not None
-    ]
+    machines = made(project, where)
     program = machines_stack.program(hypervisor.uri, where.pool_name, where.pool, machines)
     return workspace.up(layout.MACHINES, program)
+
+
+def made(project: Project, where: Layout) -> tuple[machines_stack.Machine, ...]:
+    """Return the machines of a simulation as its stack declares them: all that were ever made.
+
+    Those that were not asked for this time stay what they are.
+    """
+    found = ((host, record.load(where.record(host.name))) for host in project.hosts)
+    return tuple(
+        machines_stack.Machine(
+            host.name, domain_of(where, host, known), images.find(known.os).disk, known.disk
+        )
+        for host, known in found
+        if known is not None
+    )
 
 
 def _runs(where: Layout, item: Plan, hypervisor: Hypervisor) -> bool:
