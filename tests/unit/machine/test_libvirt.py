@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,22 @@ def test_ours_is_started(
     assert Path(configuration).resolve() == home
     assert 'security_driver = "none"' in (home / "libvirt/qemu.conf").read_text()
     assert "user =" not in (home / "libvirt/qemu.conf").read_text()
+
+
+def test_two_tasks_start_one(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of two tasks that find no daemon, one starts it and the other uses it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    fake("virsh", f"test -e {tmp_path}/up")
+    fake("catatonit", 'shift; exec "$@"')
+    fake("libvirtd", f"echo started >>{tmp_path}/log; sleep 0.3; : >{tmp_path}/up; exec sleep 3")
+
+    with ThreadPoolExecutor() as pool:
+        connections = [pool.submit(connect) for _ in range(2)]
+
+    assert {connection.result() for connection in connections} == {Hypervisor(default_uri())}
+    assert (tmp_path / "log").read_text().splitlines() == ["started"]
 
 
 def test_ours_has_short_socket_names(

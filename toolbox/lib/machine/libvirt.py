@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.lib.core.errors import HabitatError, ProgramFailed
-from toolbox.lib.core.files import NAME, private_directory, runtime_dir, state_home, write_atomic
+from toolbox.lib.core.files import (
+    launcher_home,
+    private_directory,
+    runtime_dir,
+    state_home,
+    write_atomic,
+)
+from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import TAIL_LINES, detach, run, search_path, which
 from toolbox.lib.core.wait import until
 from toolbox.lib.machine import images
@@ -146,11 +153,13 @@ def connect() -> Hypervisor:
     """
     _require_account()
     hypervisor = Hypervisor(default_uri())
-    alive = hypervisor.is_alive()
     if os.environ.get("LIBVIRT_DEFAULT_URI"):
-        _require_use(hypervisor, alive=alive)
-    elif not alive or _is_astray(hypervisor):
-        _start(hypervisor)
+        _require_use(hypervisor, alive=hypervisor.is_alive())
+        return hypervisor
+    # Reason: of two tasks at once, one starts the daemon and the other finds it.
+    with exclusive(runtime_dir() / "libvirt.lock", what="libvirt daemon"):
+        if not hypervisor.is_alive() or _is_astray(hypervisor):
+            _start(hypervisor)
     return hypervisor
 
 
@@ -255,8 +264,7 @@ def _home() -> Path:
     """Return the folder of our daemon, which is one for all projects of a person."""
     if os.geteuid() == 0 or VOLUME.is_mount():
         return VOLUME / "libvirt"
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local/state") / NAME / "libvirt"
+    return launcher_home() / "libvirt"
 
 
 def _folders(home: Path) -> dict[str, str]:
