@@ -1,16 +1,16 @@
 """What a place lacks: tests say it with ``needs``, and the end of a run tells what was not run.
 
 A run that leaves tests out must not read like one that passed them all, so skipped and deselected
-tests are counted and named under "not run here", each with its reason.
+tests are counted and named under "not run here", each with its reason. In the image, which promises
+to have everything, a lack is a failure.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
-import urllib.error
-import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from xdist.workermanage import WorkerController
 
-REGISTRY = "https://quay.io/v2/"
-REGISTRY_SECONDS = 10
-LIBVIRT_SOCKETS = ("libvirt-sock", "virtqemud-sock")
+UNPROMISED = {"busybox"}
+"""What the image has no use for."""
+
 DEAR = ("image", "engine", "machine")
 DESELECTED = pytest.StashKey[dict[str, str]]()
 
@@ -35,10 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose needs this place does not meet."""
+    """Skip a test whose needs this place does not meet; in the image, fail it."""
+    from toolbox.lib.habitat.place import here
+
     for mark in item.iter_markers("needs"):
         for what in mark.args:
             lack = _lack(what)
+            if lack and here().image and what not in UNPROMISED:
+                pytest.fail(f"the image lacks {what}: {lack}", pytrace=False)
             if lack:
                 pytest.skip(f"needs {what}: {lack}")
 
@@ -92,55 +96,35 @@ def _reason(longrepr: object) -> str:
 @cache
 def _lack(what: str) -> str:
     """Return why this place does not have what is needed; empty when it does."""
-    known: dict[str, Callable[[], str]] = {
-        "kvm": _lack_of_kvm,
-        "registry": _lack_of_registry,
-        "fcos": _lack_of_fcos,
-        "libvirtd": _lack_of_libvirtd,
-    }
-    if what in known:
-        return known[what]()
-    return "" if shutil.which(what) else f"the program {what} is not installed"
+    if what == "plugins":
+        from toolbox.lib.stack.workspace import PLUGINS
+
+        folder = Path(os.environ.get("INFRA_PULUMI_PLUGINS", PLUGINS))
+        return "" if folder.is_dir() else f"there is no folder {folder}"
+    return "" if _find(what) else "the program is not installed"
 
 
-def _lack_of_kvm() -> str:
-    """Believe KVM only after it has booted the embedded guest, as the library does."""
-    from toolbox.lib.core.errors import HabitatError
-    from toolbox.lib.machine import accel, images
+def _find(program: str) -> str | None:
+    """Return where a program is; those of our own environment need not be on PATH."""
+    from toolbox.lib.core.run import search_path
 
-    try:
-        verdict = accel.probe(images.find("debian"))
-    except HabitatError as error:
-        return error.message
-    return "" if verdict.accelerator == accel.KVM else verdict.reason
+    places = f"{Path(sys.executable).parent}{os.pathsep}{search_path()}"
+    return shutil.which(program, path=places)
 
 
-def _lack_of_registry() -> str:
-    try:
-        urllib.request.urlopen(REGISTRY, timeout=REGISTRY_SECONDS).close()
-    except urllib.error.HTTPError:
-        return ""
-    except OSError as error:
-        return f"{REGISTRY} does not answer: {error}"
-    return ""
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Return a function that tells where a program is that the test has said it needs."""
+    return lambda name: str(_find(name))
 
 
-def _lack_of_fcos() -> str:
-    from toolbox.lib.core.errors import HabitatError
-    from toolbox.lib.machine import images
-
-    try:
-        images.find("fcos")
-    except HabitatError as error:
-        return error.message
-    return ""
-
-
-def _lack_of_libvirtd() -> str:
-    folder = Path("/run/libvirt" if os.geteuid() == 0 else f"/run/user/{os.geteuid()}/libvirt")
-    if any((folder / name).is_socket() for name in LIBVIRT_SOCKETS):
-        return ""
-    return f"no daemon listens in {folder}"
+@pytest.fixture(scope="session")
+def heavy() -> frozenset[str]:
+    """Return the modules that cost time to import, so that what need not have them must not."""
+    names = (
+        "cryptography jinja2 libvirt paramiko pulumi pulumi_libvirt pulumi_tls pydantic testinfra"
+    )
+    return frozenset(names.split())
 
 
 @pytest.fixture

@@ -61,6 +61,11 @@ class Page:
         ]
 
     @property
+    def templates(self) -> list[Block]:
+        """Return its blocks that are Butane templates."""
+        return [block for block in self.blocks if block.title.endswith(".bu")]
+
+    @property
     def links(self) -> list[str]:
         """Return the targets of its links."""
         return [found["target"] for found in LINK.finditer(CODE.sub("", self.prose))]
@@ -86,6 +91,12 @@ def every_page() -> list[Path]:
 @pytest.fixture(params=every_page(), ids=str)
 def page(request: pytest.FixtureRequest) -> Page:
     """Return each page."""
+    return Page(ROOT / request.param)
+
+
+@pytest.fixture(params=[path for path in every_page() if Page(ROOT / path).templates], ids=str)
+def project_page(request: pytest.FixtureRequest) -> Page:
+    """Return each page that shows the Butane templates of a project."""
     return Page(ROOT / request.param)
 
 

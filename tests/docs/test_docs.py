@@ -6,8 +6,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +14,7 @@ import yaml
 from toolbox.tasks import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from invoke.parser import ParserContext
@@ -121,22 +119,38 @@ def test_calls_are_understood(line: str, problem: str) -> None:
 
 def test_yaml(page: Any) -> None:
     """Every block of YAML parses; Butane templates are translated by another test."""
-    for block in page.blocks:
-        if block.language in {"yaml", "yml"} and not block.title.endswith(".bu"):
-            yaml.safe_load(block.text)
+    wrong = [
+        f"{block.text}: {problem}"
+        for block in page.blocks
+        if block.language in {"yaml", "yml"} and block not in page.templates
+        if (problem := wrong_yaml(block.text))
+    ]
+
+    assert not wrong
 
 
-def test_butane(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def wrong_yaml(text: str) -> str:
+    """Return what is wrong with a block of YAML, or nothing."""
+    try:
+        yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return str(error)
+    return ""
+
+
+def test_wrong_yaml_is_found() -> None:
+    """What does not parse is told with its line."""
+    assert "line 2" in wrong_yaml("a: 1\nb: ]\n")
+
+
+@pytest.mark.needs("butane")
+def test_butane(project_page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The titled blocks of a page are a project whose hosts render and translate strictly."""
-    from shutil import which
-
     from toolbox.lib.butane.render import render
     from toolbox.lib.butane.translate import translate
     from toolbox.lib.inventory.load import load
 
-    blocks = [block for block in page.blocks if block.title]
-    if not any(block.title.endswith(".bu") for block in blocks):
-        return
+    blocks = [block for block in project_page.blocks if block.title]
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     root = tmp_path / "project"
     for block in (_default_project(), *((block.title, block.text) for block in blocks)):
@@ -148,10 +162,7 @@ def test_butane(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert project.hosts
     for host in project.hosts:
         with render(project, host, _identity([host.name for host in project.hosts])) as config:
-            if which("butane"):
-                assert translate(config).sha256
-            else:
-                assert yaml.safe_load(config.text.reveal())["variant"]
+            assert translate(config).sha256
 
 
 def _default_project() -> tuple[str, str]:
@@ -248,12 +259,11 @@ def test_changelog_fragments(root: Path) -> None:
         assert found[1] in kinds
 
 
-def test_site(root: Path, tmp_path: Path) -> None:
+@pytest.mark.needs("mkdocs")
+def test_site(root: Path, tmp_path: Path, program: Callable[[str], str]) -> None:
     """The site builds without a warning."""
-    if find_spec("mkdocs") is None or find_spec("material") is None:
-        pytest.skip("needs mkdocs-material: it is not installed")
     result = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
+        [program("mkdocs"), "build", "--strict", "--site-dir", tmp_path / "site"],
         cwd=root,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,

@@ -5,21 +5,27 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.lock import exclusive
+from toolbox.lib.machine import libvirt
+from toolbox.lib.stack import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pulumi.automation import Stack
 
-PLUGINS = Path(os.environ.get("INFRA_PULUMI_PLUGINS", "/usr/local/share/pulumi/plugins"))
-SOCKET = Path("/var/run/libvirt/libvirt-sock")
+SOCKET = "/var/run/libvirt/libvirt-sock"
+"""What the provider dials for a URI that names no socket."""
+
 PASSPHRASE = "correct horse battery staple"
 
 
@@ -92,16 +98,12 @@ def sweep() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def plugins() -> Path:
     """Return the folder of the built provider plugins."""
-    if not PLUGINS.is_dir():
-        pytest.skip(f"needs the provider plugins at {PLUGINS}")
-    return PLUGINS
+    return Path(os.environ.get("INFRA_PULUMI_PLUGINS", workspace.PLUGINS))
 
 
 @pytest.fixture(scope="module")
 def backend(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     """Return a backend with a Pulumi home of its own, which offers the built plugins only."""
-    if shutil.which("pulumi") is None:
-        pytest.skip("needs pulumi on PATH")
     folder = tmp_path_factory.mktemp("pulumi")
     home = folder / "home"
     home.mkdir()
@@ -123,21 +125,17 @@ def open_stack(backend: Backend) -> Iterator[Callable[..., Stack]]:
         stack.destroy()
 
 
-@pytest.fixture(scope="session")
-def libvirtd() -> Path:
-    """Return the socket of a running daemon: the one that the provider dials by itself."""
-    if not SOCKET.is_socket():
-        pytest.skip("needs libvirtd")
-    return SOCKET
+@pytest.fixture
+def hypervisor_uri(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URI of our own daemon, which is started where none answers."""
+    monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
+    # Reason: not once a session, as an idle daemon ends; not two at once, as only one can start.
+    with exclusive(runtime_dir() / "engine-tests.lock", what="daemon of the tests"):
+        return libvirt.connect().uri
 
 
-@pytest.fixture(scope="session")
-def libvirt_uri(libvirtd: Path) -> str:
-    """Return the URI of libvirt's simulated hypervisor, where nothing is real."""
-    return f"test:///default?socket={libvirtd}"
-
-
-@pytest.fixture(scope="session")
-def hypervisor_uri(libvirtd: Path) -> str:
-    """Return the URI of the real hypervisor."""
-    return f"qemu:///system?socket={libvirtd}"
+@pytest.fixture
+def libvirt_uri(hypervisor_uri: str) -> str:
+    """Return the URI of the daemon's simulated hypervisor, where nothing is real."""
+    (socket,) = parse_qs(urlsplit(hypervisor_uri).query).get("socket", [SOCKET])
+    return f"test:///default?socket={socket}"

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Backend
 
-pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.needs("pulumi", "plugins"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 SDKS = ["libvirt", "tls"]
 NAME = "web.example.test"
@@ -331,6 +335,7 @@ def test_uri_of_a_provider_is_preferred(backend: Backend, tmp_path: Path) -> Non
         backend.stack("explicit", program, wrong).up()
 
 
+@pytest.mark.needs("libvirtd", "virsh")
 def test_names_are_made_up(open_stack: Callable[..., Stack], libvirt_uri: str) -> None:
     """Nameless resources get a name with a random end, and keep it."""
     stack = open_stack("names", storage(libvirt_uri))
@@ -344,6 +349,7 @@ def test_names_are_made_up(open_stack: Callable[..., Stack], libvirt_uri: str) -
     assert again.outputs["volume"].value == outputs["volume"].value
 
 
+@pytest.mark.needs("libvirtd", "virsh")
 def test_configs_are_secret(backend: Backend, hypervisor_uri: str, tmp_path: Path) -> None:
     """What a machine is configured with is encrypted, though nobody marked it."""
     canary = "9d1c2f6e-canary"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from conftest import RealHost
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.needs("podman")]
 
 CATCH = """trap 'echo interrupted; sleep 0.3; echo cleaned; exit 130' INT
 trap 'echo ended; exit 143' TERM
@@ -143,7 +143,7 @@ def test_a_shell_can_be_used(real: RealHost) -> None:
     assert code == 5
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root has others' projects")
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root: nobody else has others' projects")
 def test_no_file_of_roots_in_a_persons_project(real: RealHost) -> None:
     """Root runs the task as the owner of the project, who can write the state and has a name."""
     os.chown(real.project, 1234, 1235)

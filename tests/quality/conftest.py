@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A checkout and the tools that judge it."""
+    """A checkout and the tools that judge it.
+
+    Attributes:
+        root: Its folder.
+        program: Tells where a tool is.
+    """
 
     root: Path
+    program: Callable[[str], str]
 
     def files(self) -> list[Path]:
         """Return all files that are committed or would be; relative paths."""
@@ -26,8 +33,9 @@ class Repository:
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=self.root,
             capture_output=True,
-            check=True,
+            check=False,
         )
+        assert listed.returncode == 0, listed.stderr.decode()
         paths = [Path(name) for name in listed.stdout.decode().split("\0") if name]
         return [path for path in paths if (self.root / path).is_file()]
 
@@ -40,21 +48,21 @@ class Repository:
                 texts[path] = data.decode(errors="replace")
         return texts
 
-    def satisfies(self, *command: str | Path) -> None:
-        """Run a tool of this environment; fail with what it says when it is not content."""
-        tool = shutil.which(command[0], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        if tool is None:
-            pytest.skip(f"needs {command[0]}: the program is not installed")
+    def judged_by(self, tool: str, *arguments: str | Path) -> tuple[bool, str]:
+        """Run a tool of this environment; return whether it is content, and what it says."""
         result = subprocess.run(
-            [tool, *command[1:]], cwd=self.root, capture_output=True, text=True, check=False
+            [self.program(tool), *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        if result.returncode != 0:
-            pytest.fail(f"{command[0]} says:\n{result.stdout}{result.stderr}", pytrace=False)
+        return result.returncode == 0, f"{tool} says:\n{result.stdout}{result.stderr}"
 
 
 @pytest.fixture(scope="session")
-def repository() -> Repository:
+def repository(program: Callable[[str], str]) -> Repository:
     """Return this repository; outside of a checkout there is nothing to judge."""
-    if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("needs a git checkout and git")
-    return Repository(ROOT)
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a checkout: what is committed can only be asked of git")
+    return Repository(ROOT, program)

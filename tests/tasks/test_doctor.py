@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -149,6 +150,19 @@ def test_env_unknown(invoke: Callable[..., Any]) -> None:
     assert invoke("env.build", "--names", "slat").code == 2
 
 
+@pytest.mark.parametrize("task", ["env.build", "env.clean"])
+def test_env_in_the_home_of_nobody(
+    invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """A home that does not exist is a mistake of the call."""
+    _in(monkeypatch, NATIVE)
+
+    ended = invoke(task, "--dest", "~no-such-user/envs")
+
+    assert ended.code == 2
+    assert ended.err.startswith("error: there is no home folder for ~no-such-user/envs\n\nhint: ")
+
+
 def test_env_clean(
     invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -251,7 +265,8 @@ def test_install_with_nobody_to_ask(
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "installs"), [("\n", 0, True), ("y\n", 0, True), ("No\n", 1, False)]
+    ("answer", "code", "installs"),
+    [("\n", 0, True), ("y\n", 0, True), ("No\n", 1, False), ("", 1, False)],
 )
 def test_install_asks(
     invoke: Callable[..., Any],
@@ -263,22 +278,21 @@ def test_install_asks(
     *,
     installs: bool,
 ) -> None:
-    """On a terminal a person is asked, and a no is a no."""
+    """On a terminal a person is asked, and a no is a no; so is Ctrl-D."""
     called = manager(0)
-    asked: list[str] = []
 
-    def says(question: str) -> bool:
-        asked.append(question)
-        system[1] = Package("passt", installed=True, available=True)
-        return answer.strip().lower() not in {"n", "no"}
+    class Terminal(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            system[1] = Package("passt", installed=True, available=True)
+            return super().readline(size)
 
-    monkeypatch.setattr("toolbox.tasks.show.ask", says)
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     monkeypatch.setattr("toolbox.tasks.host._person", lambda: True)
 
     ended = invoke("host.setup", "--install")
 
     assert ended.code == code
-    assert "passt" in asked[0]
+    assert "packages are missing: passt\nInstall them? [Y/n]" in ended.err
     assert called.exists() is installs
 
 

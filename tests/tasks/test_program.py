@@ -90,6 +90,34 @@ def test_unknown_task_like_none(invoke: Callable[..., Ended]) -> None:
     assert "--list" in ended.err
 
 
+def test_name_of_a_collection(invoke: Callable[..., Ended]) -> None:
+    """A collection that is no task itself leads to its tasks."""
+    ended = invoke("env")
+
+    assert ended.code == 2
+    assert (
+        ended.err == "error: there is no task env\n\nhint: did you mean env.build or env.clean?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--list", "nosuch"], "error: Sub-collection 'nosuch' not found!\n"),
+        (["--list", "--list-format=odd"], "error: there is no format odd of lists\n"),
+        (["--collection", "nosuch", "greet"], "error: Can't find any collection named 'nosuch'!\n"),
+    ],
+)
+def test_wrong_options_of_the_program(
+    invoke: Callable[..., Ended], words: list[str], told: str
+) -> None:
+    """What Invoke itself refuses is an error of the call, too, with a hint."""
+    ended = invoke(*words)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"{told}\nhint: ")
+
+
 def test_unknown_option(invoke: Callable[..., Ended]) -> None:
     """An option that does not exist is an error of the call, with a suggestion."""
     ended = invoke("sim", "--acel", "tcg")
@@ -155,10 +183,10 @@ def test_annotations(
 ) -> None:
     """In a workflow of GitHub findings are annotations, with what would end them escaped."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    finding = r"Finding('main.bu', 12, None, Severity.INFO, 'x', '50%\nmore', 'do')"
+    finding = r"Finding('a,b:c.bu', 12, None, Severity.INFO, 'x', '50%\nmore', 'do')"
     tasks(RAISES.format(what=f"UsageError('wrong', findings=[{finding}])"))
 
-    assert invoke("fail").err.startswith("::notice file=main.bu,line=12::50%25%0Amore (do)\n")
+    assert invoke("fail").err.startswith("::notice file=a%2Cb%3Ac.bu,line=12::50%25%0Amore (do)\n")
 
 
 @pytest.mark.parametrize(

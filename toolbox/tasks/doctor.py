@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from invoke.tasks import task
@@ -39,7 +38,7 @@ def doctor(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT0
     rows = examine(terms(show.program()))
     lacking = lost(rows)
     if json:
-        show.emit("doctor", [asdict(row) for row in rows], ok=not lacking)
+        show.emit("doctor", rows, ok=not lacking)
     else:
         show.table(("what", "state", "found"), list(_lines(rows)))
     if lacking:

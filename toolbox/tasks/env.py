@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -46,7 +45,7 @@ def build(
     else:
         items = list(environments.build(_folder(dest), wanted))
     if json:
-        show.emit("env.build", [asdict(item) for item in items])
+        show.emit("env.build", items)
         return
     show.table(("environment", "folder", "action"), [(i.name, i.folder, i.action) for i in items])
     if _baked():
@@ -84,9 +83,14 @@ def _baked() -> bool:
 def _folder(dest: str) -> Path:
     from pathlib import Path
 
+    from toolbox.lib.core.errors import UsageError
     from toolbox.lib.core.files import data_home
 
-    return Path(dest).expanduser().absolute() if dest else data_home() / "envs"
+    try:
+        return Path(dest).expanduser().absolute() if dest else data_home() / "envs"
+    except RuntimeError as error:
+        message = f"there is no home folder for {dest}"
+        raise UsageError(message, hint="name the folder by its whole path") from error
 
 
 ns = Collection("env", build, clean)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -12,14 +11,15 @@ from invoke.tasks import task
 
 from toolbox.tasks import show
 
-STDERR = 2
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from invoke.context import Context
 
     from toolbox.lib.habitat.packages import Family, Package
+
+STDERR = 2
+"""The file descriptor."""
 
 
 @task(
@@ -45,20 +45,22 @@ def setup(
 
     family = packages.required(packages.release_here())
     found = packages.look(family, packages.for_host(family))
-    missing = [package for package in found if not package.installed]
-    useful = [package.name for package in missing if package.available]
-    if install and useful:
-        _install(family, useful, yes=yes)
+    if install and _installable(found):
+        _install(family, _installable(found), yes=yes)
         found = packages.look(family, packages.for_host(family))
-        missing = [package for package in found if not package.installed]
-        useful = [package.name for package in missing if package.available]
+    left = _installable(found) if install else []
     if json:
-        show.emit("host.setup", [asdict(package) for package in found], ok=not (install and useful))
+        show.emit("host.setup", found, ok=not left)
     else:
         _words(family, found)
-    if install and useful:
-        message = f"still missing: {', '.join(useful)}"
+    if left:
+        message = f"still missing: {', '.join(left)}"
         show.fail(message, hint="mend what the package manager says above, then try again")
+
+
+def _installable(found: Sequence[Package]) -> list[str]:
+    """Return the names of what is missing and can be had."""
+    return [package.name for package in found if package.available and not package.installed]
 
 
 def _words(family: Family, found: Sequence[Package]) -> None:
@@ -68,7 +70,7 @@ def _words(family: Family, found: Sequence[Package]) -> None:
     from toolbox.lib.habitat.packages import command
 
     missing = [package for package in found if not package.installed]
-    useful = [package.name for package in missing if package.available]
+    useful = _installable(found)
     for package in missing:
         show.data(package.name if package.available else f"{package.name} (not in this release)")
     if missing:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
 EXAMPLES = "Examples:"
+FORMATS = ("flat", "nested", "json")
 
 
 class ToolboxProgram(Program):
@@ -86,6 +87,11 @@ class ToolboxProgram(Program):
             self.parse_cleanup()
         except ParseError as error:
             raise self._misunderstood(error) from error
+        except Exit as end:
+            # Reason: no task has run yet, so Invoke complains of the call, or has done all of it.
+            if not end.message:
+                raise
+            raise UsageError(end.message, hint=f"{self.binary} --list shows all") from end
         except ValueError as error:
             message = f"an option has a value of the wrong kind: {error}"
             raise UsageError(message, hint=f"{self.binary} TASK --help shows the kinds") from error
@@ -119,6 +125,13 @@ class ToolboxProgram(Program):
         self.list_tasks()
         show.next_step("invoke TASK --help explains a task; invoke sim is where to begin")
         raise Exit
+
+    def list_tasks(self) -> None:
+        """List the tasks, in one of Invoke's formats."""
+        if self.list_format not in FORMATS:
+            message = f"there is no format {self.list_format} of lists"
+            raise UsageError(message, hint=f"there are {', '.join(FORMATS)}")
+        super().list_tasks()
 
     def print_help(self) -> None:
         """Print the program's options, then the tasks."""
@@ -192,7 +205,8 @@ class ToolboxProgram(Program):
         else:
             known = [*contexts, *(alias for name in contexts.values() for alias in name.aliases)]
             what = f"there is no task {word}"
-        near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+        within = [name for name in contexts if name.startswith(f"{word}.")]
+        near = within or difflib.get_close_matches(word, known, n=3, cutoff=0.6)
         meant = f"did you mean {' or '.join(near)}?" if near else f"{self.binary} --list shows all"
         return UsageError(what, hint=meant)
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from invoke.exceptions import Exit
 
@@ -15,7 +15,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.report import Severity, envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from invoke.context import Context
 
@@ -42,7 +42,7 @@ def data(text: str) -> None:
 
 def emit(
     task: str,
-    items: Sequence[Mapping[str, Any] | object],
+    items: Sequence[object],
     *,
     findings: Sequence[Finding] = (),
     ok: bool = True,
@@ -51,7 +51,7 @@ def emit(
 
     Args:
         task: Task name.
-        items: The data.
+        items: The data; mappings or dataclasses.
         findings: What is to say about what a person wrote.
         ok: Whether the task did what was asked.
     """
@@ -70,9 +70,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def ask(question: str) -> bool:
-    """Ask a person on the terminal; yes unless the answer is no."""
+    """Ask a person on the terminal; yes unless the answer is no, or there is none (Ctrl-D)."""
     print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() not in {"n", "no"}
+    answer = sys.stdin.readline()
+    if not answer:
+        say("")
+    return bool(answer) and answer.strip().lower() not in {"n", "no"}
 
 
 def program() -> str:
@@ -111,8 +114,9 @@ def error(problem: ToolboxError) -> None:
 def _annotation(finding: Finding) -> str:
     """Return a finding as a workflow command of GitHub Actions."""
     kind = "notice" if finding.severity is Severity.INFO else str(finding.severity)
+    # Reason: these end a property there.
     place = ",".join(
-        f"{key}={value}"
+        f"{key}={str(value).replace('%', '%25').replace(':', '%3A').replace(',', '%2C')}"
         for key, value in (("file", finding.file), ("line", finding.line), ("col", finding.column))
         if value
     )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.simulation.plan import Options
-    from toolbox.lib.simulation.up import Running, Simulation
+    from toolbox.lib.simulation.start import Running
+    from toolbox.lib.simulation.up import Simulation
     from toolbox.lib.verify.run import Proof
 
 HELP = {
@@ -29,6 +30,7 @@ HELP = {
     "deadline": "seconds that a boot may take",
     "hosts": "names of hosts, separated by commas; all by default",
     "cold": "boot new machines, though one of the same content could be resumed",
+    "warm": "start new machines from a generic guest in memory; their config is not applied",
     "json": "print the data as JSON on stdout",
 }
 
@@ -54,17 +56,15 @@ def project() -> Project:
     return load(folder())
 
 
-def _options(  # noqa: PLR0913 - those of two tasks
-    accel: str, os: str, deadline: int, hosts: str, *, cold: bool, keep: bool = False
-) -> Options:
+def _options(accel: str, os: str, deadline: int, hosts: str, **flags: bool) -> Options:
     from toolbox.lib.simulation.plan import Options
 
     names = tuple(name for name in hosts.split(",") if name)
-    return Options(accel, os or None, float(deadline), names, cold=cold, keep=keep)
+    return Options(accel, os or None, float(deadline), names, **flags)
 
 
 # Reason: the short form of --hosts would be -h, which asks for help.
-@task(default=True, help=HELP, auto_shortflags=False)
+@task(default=True, help={key: HELP[key] for key in HELP if key != "warm"}, auto_shortflags=False)
 def sim(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
@@ -103,16 +103,19 @@ def up(  # noqa: PLR0913 - the options of a task
     deadline: int = 600,
     hosts: str = "",
     cold: bool = False,  # noqa: FBT001, FBT002
+    warm: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Bring the simulated machines up, without checking them.
 
     Examples:
         invoke sim.up --hosts web
+        invoke sim.up --warm
     """
     from toolbox.lib.simulation.up import up as bring_up
 
-    with bring_up(project(), _options(accel, os, deadline, hosts, cold=cold)) as simulation:
+    options = _options(accel, os, deadline, hosts, cold=cold, warm=warm)
+    with bring_up(project(), options) as simulation:
         _report("sim.up", simulation, (), as_json=json)
     show.next_step(_next())
 
@@ -269,16 +272,18 @@ def stop(_context: Context, all: bool = False) -> None:  # noqa: A002, FBT001, F
     show.say(f"saved: {', '.join(names)}" if names else "no machine was running")
 
 
-@task
-def clean(_context: Context) -> None:
+@task(help={"warm": "also the generic guests, which belong to no project"})
+def clean(_context: Context, warm: bool = False) -> None:  # noqa: FBT001, FBT002
     """Remove all that belongs to this project's simulation, and nothing else.
 
     Examples:
         invoke sim.clean
+        invoke sim.clean --warm
     """
+    from toolbox.lib.simulation import generic
     from toolbox.lib.simulation.operate import clean as remove
 
-    removed = remove(folder())
+    removed = (*remove(folder()), *(generic.remove() if warm else ()))
     for line in removed:
         show.say(f"removed {line}")
     if not removed:

@@ -12,7 +12,7 @@ import pytest
 
 from toolbox.lib.butane.bootstrap import HASH_FILE, PlaceFile, wrap
 from toolbox.lib.core.files import sha256
-from toolbox.lib.core.run import run, which
+from toolbox.lib.core.run import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,6 @@ OF_THE_PLACE = (PlaceFile("/etc/card", "given"), PlaceFile("/etc/hosts", "\nours
 
 def apply(config: str, root: Path) -> Result:
     """Write a config into a folder with Ignition's own program."""
-    if which("ignition-apply") is None:
-        pytest.skip("ignition-apply is not installed here")
     root.mkdir()
     command: list[str | Path] = ["ignition-apply", "--root", root, "--offline", "-"]
     return run(command, stdin=config, timeout=60, check=False)
@@ -87,6 +85,7 @@ def test_wrap_does_not_print(bench: Workbench) -> None:
     assert "data:" not in f"{wrap(bench.ignition())!r}"
 
 
+@pytest.mark.needs("ignition-apply")
 def test_the_machine_knows_its_hash(bare: Workbench, tmp_path: Path) -> None:
     """Applied by Ignition, the inner files are there, and the hash beside them."""
     config = bare.write({"main.bu": FILES}).ignition()
@@ -98,6 +97,7 @@ def test_the_machine_knows_its_hash(bare: Workbench, tmp_path: Path) -> None:
     assert (root / HASH_FILE.lstrip("/")).stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.needs("ignition-apply")
 def test_another_config_is_refused(bare: Workbench, tmp_path: Path) -> None:
     """A config whose hash is another one is not applied."""
     wrapped = wrap(bare.write({"main.bu": FILES}).ignition()).reveal()
@@ -114,6 +114,7 @@ def _placed(bench: Workbench, butane: str, root: Path) -> str:
     return outer
 
 
+@pytest.mark.needs("ignition-apply")
 def test_files_of_the_place(bare: Workbench, tmp_path: Path) -> None:
     """Files of the place are there, and what is appended to no file begins one."""
     _placed(bare, FILES, tmp_path / "machine")
@@ -121,6 +122,7 @@ def test_files_of_the_place(bare: Workbench, tmp_path: Path) -> None:
     assert (tmp_path / "machine/etc/hosts").read_text() == "\nours\n"
 
 
+@pytest.mark.needs("ignition-apply")
 def test_the_config_wins(bare: Workbench, tmp_path: Path) -> None:
     """A file of the config stays the config's, and is appended to where the place says so."""
     _placed(bare, NAMES, tmp_path / "machine")
@@ -128,6 +130,7 @@ def test_the_config_wins(bare: Workbench, tmp_path: Path) -> None:
     assert (tmp_path / "machine/etc/hosts").read_text() == "192.0.2.7 mine\nours\n"
 
 
+@pytest.mark.needs("ignition-apply")
 def test_a_link_wins(bare: Workbench, tmp_path: Path) -> None:
     """Where the config has a link, there is a link."""
     _placed(bare, LINK, tmp_path / "machine")

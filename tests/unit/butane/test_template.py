@@ -79,12 +79,16 @@ def test_every_use_of_an_undefined_name(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression",
-    ["{{ x | default('') }}", "{% if x is defined %}{{ x }}{% endif %}", "{{ x is undefined }}"],
+    ("expression", "expected"),
+    [
+        ("{{ x | default('none') }}", "none"),
+        ("{% if x is defined %}{{ x }}{% endif %}", ""),
+        ("{{ x is undefined }}", "True"),
+    ],
 )
-def test_asking_for_a_name(expression: str) -> None:
-    """To ask whether a name is defined is no mistake."""
-    rendered(expression)
+def test_asking_for_a_name(expression: str, expected: str) -> None:
+    """To ask whether a name is defined is no mistake, and is answered."""
+    assert rendered(expression).text == expected
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -56,7 +57,7 @@ def test_lock_is_free_again(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="within"), exclusive(tmp_path / "lock", what="thing"):
         raise ValueError("within")  # noqa: EM101 - the shortest error
     with exclusive(tmp_path / "lock", what="thing", patience=0):
-        pass
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
 
 
 def test_lock_makes_its_folder(tmp_path: Path) -> None:
@@ -105,4 +106,4 @@ def test_killed_holder_frees(tmp_path: Path, holder: Callable[[], subprocess.Pop
     process.wait()
 
     with exclusive(tmp_path / "lock", what="thing", patience=1):
-        pass
+        assert (tmp_path / "lock").read_text() == str(os.getpid())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolbox.lib.doctor import engines
+from toolbox.lib.doctor.examine import guarded
 from toolbox.lib.doctor.row import State
 from toolbox.lib.stack import workspace
 
@@ -72,6 +73,25 @@ def test_podman_is_asked(
     (tmp_path / "infra-toolbox/podman-needs").write_text(f"podman {BOOT}\n--runtime runc\n\n\n")
 
     assert engines.look_at_podman(terms()).found.endswith("with --runtime runc")
+
+
+def test_podman_of_a_user_without_home(
+    terms: Callable[..., Any], fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a home nothing is remembered of podman, and only its own row says so."""
+    fake("podman", f"echo '{json.dumps(INFO)}'")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr("pathlib.Path.home", homeless)
+
+    (row,) = guarded("podman", lambda: engines.look_at_podman(terms()))
+
+    assert row.state is State.NOTE
+    assert "has no home folder here" in row.found
+    assert "set HOME" in row.mend
 
 
 def test_podman_in_the_image(terms: Callable[..., Any], fake: Callable[[str, str], Path]) -> None:

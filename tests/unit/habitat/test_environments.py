@@ -201,6 +201,19 @@ def test_foreign_link(uv: Path, tmp_path: Path) -> None:
     assert (tmp_path / "dest/bin/esphome").is_symlink()
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_no_folder(uv: Path, tmp_path: Path, place: str) -> None:
+    """Where no folder can be, that is said, and the file that is in the way stays."""
+    (tmp_path / "file").write_text("a person's")
+
+    with pytest.raises(HabitatError, match=f"cannot work in {tmp_path / place}: ") as caught:
+        build(tmp_path / place, ["salt"])
+
+    assert "--dest" in str(caught.value.hint)
+    assert not _installed(uv)
+    assert (tmp_path / "file").read_text() == "a person's"
+
+
 def test_unknown_name(tmp_path: Path) -> None:
     """An environment that does not exist is an error of the call."""
     with pytest.raises(UsageError) as caught:

@@ -154,30 +154,32 @@ def test_mistake(write: Callable[[dict[str, str]], Path], host: str, expected: s
     assert found.startswith(f"hosts/web.yaml:{expected}")
 
 
-def test_ports_of_two_hosts(write: Callable[[dict[str, str]], Path]) -> None:
-    """Two hosts cannot take the same port of the toolbox."""
-    root = write(
-        {
-            "hosts/a.yaml": "sim: {forwards: [{guest: 80, host: 8080}]}\n",
-            "hosts/b.yaml": "sim:\n  ssh_port: 8080\n",
-        }
+@pytest.mark.parametrize(
+    ("first", "second", "expected", "other"),
+    [
+        (
+            "{forwards: [{guest: 80, host: 8080}]}",
+            "ssh_port: 8080",
+            "2:13: error[port-taken]: port 8080 is taken already by ",
+            "hosts/a.yaml:1:36",
+        ),
+        (
+            "{address: 10.77.0.5}",
+            "address: 10.77.0.5",
+            "2:12: error[address-taken]: address 10.77.0.5 is taken already by ",
+            "hosts/a.yaml:1:16",
+        ),
+    ],
+)
+def test_two_hosts_want_the_same(
+    write: Callable[[dict[str, str]], Path], first: str, second: str, expected: str, other: str
+) -> None:
+    """Two hosts cannot have the same port of the toolbox, or the same address; both are named."""
+    (found,) = findings(
+        write({"hosts/a.yaml": f"sim: {first}\n", "hosts/b.yaml": f"sim:\n  {second}\n"})
     )
-    (found,) = findings(root)
-    assert found.startswith("hosts/b.yaml:2:13: error[port-taken]: port 8080 is taken already by ")
-    assert "hosts/a.yaml:1:36" in found
-
-
-def test_addresses_of_two_hosts(write: Callable[[dict[str, str]], Path]) -> None:
-    """Two hosts cannot have the same address."""
-    root = write(
-        {
-            "hosts/a.yaml": "sim: {address: 10.77.0.5}\n",
-            "hosts/b.yaml": "sim:\n  address: 10.77.0.5\n",
-        }
-    )
-    (found,) = findings(root)
-    assert found.startswith("hosts/b.yaml:2:12: error[address-taken]: address 10.77.0.5 is taken")
-    assert "already by hosts/a.yaml:1:16" in found
+    assert found.startswith(f"hosts/b.yaml:{expected}")
+    assert other in found
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ DOMAIN = Domain(
     accelerator="tcg",
     disk=Path("/pool/web.qcow2"),
     console=Path("/console/web.log"),
+    mac="02:00:00:00:00:01",
     forwards=(Forward(20022, 22), Forward(20080, 80)),
     labels={"simulation": "example-12345678", "host": "web"},
     link=derive("example-12345678", "web"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,43 @@ def test_a_user_without_a_name(
 
     with pytest.raises(HabitatError, match="user 5678 has no entry"):
         connect()
+
+
+ENDINGS = {
+    "crashed": """\
+2026-01-01 00:00:00.000+0000: starting up libvirt version: 11.3.0
+char device redirected to /dev/pts/0 (label charserial0)
+qemu-system-x86_64: system/physmem.c:2671: iotlb_to_section: Assertion failed.
+2026-01-01 00:00:09.000+0000: shutting down, reason=crashed
+""",
+    "killed": "2026-01-01 00:00:09.000+0000: shutting down, reason=crashed\n",
+    "destroyed": "2026-01-01 00:00:09.000+0000: shutting down, reason=destroyed\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        (
+            "crashed",
+            "qemu-system-x86_64: system/physmem.c:2671: iotlb_to_section: Assertion failed.",
+        ),
+        ("killed", "shutting down, reason=crashed"),
+        ("destroyed", ""),
+        ("empty", ""),
+        ("none", ""),
+    ],
+)
+def test_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str, words: str) -> None:
+    """QEMU's last words are found when it crashed, and only then."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    logs = libvirt._logs()
+    logs.mkdir(parents=True)
+    if ending in ENDINGS:
+        (logs / "web.log").write_text(ENDINGS[ending])
+
+    assert Hypervisor("test:///default").crash("web") == words
 
 
 def test_connect_to_what_answers(fake: Callable[[str, str], Path]) -> None:
@@ -112,6 +150,22 @@ def test_ours_is_started(
     assert Path(configuration).resolve() == home
     assert 'security_driver = "none"' in (home / "libvirt/qemu.conf").read_text()
     assert "user =" not in (home / "libvirt/qemu.conf").read_text()
+
+
+def test_two_tasks_start_one(
+    fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of two tasks that find no daemon, one starts it and the other uses it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    fake("virsh", f"test -e {tmp_path}/up")
+    fake("catatonit", 'shift; exec "$@"')
+    fake("libvirtd", f"echo started >>{tmp_path}/log; sleep 0.3; : >{tmp_path}/up; exec sleep 3")
+
+    with ThreadPoolExecutor() as pool:
+        connections = [pool.submit(connect) for _ in range(2)]
+
+    assert {connection.result() for connection in connections} == {Hypervisor(default_uri())}
+    assert (tmp_path / "log").read_text().splitlines() == ["started"]
 
 
 def test_ours_has_short_socket_names(

@@ -77,3 +77,14 @@ def test_no_limit(tmp_path: Path) -> None:
 def test_here() -> None:
     """This place has some memory."""
     assert memory.available() > 0
+
+
+def test_kernel_that_counts_less(tmp_path: Path) -> None:
+    """A control group whose statistics lack a number gives no error."""
+    group = {
+        "memory.max": f"{2 * 1024**3}",
+        "memory.current": f"{1024**3}",
+        "memory.stat": "anon 1\n",
+    }
+
+    assert memory.available(_habitat(tmp_path, **group)) == 1024

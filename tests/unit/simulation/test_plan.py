@@ -11,15 +11,26 @@ import pytest
 
 from toolbox.lib.inventory.host import Forward
 from toolbox.lib.simulation import layout, plan
-from toolbox.lib.simulation.record import Record
+from toolbox.lib.simulation.record import UNCONFIGURED, Record
 from toolbox.lib.simulation.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
 
-KNOWN = Record("uuid", "tcg", {22: 20022}, "sha256-config", "sha256-image", 8, ignited=True)
-IMAGE = SimpleNamespace(digest="sha256-image")
+KNOWN = Record(
+    uuid="uuid",
+    accelerator="tcg",
+    ports={22: 20022},
+    config="sha256-config",
+    os="debian",
+    image="sha256-image",
+    disk=8,
+    memory=2048,
+    cpus=2,
+    ignited=True,
+)
+IMAGE = SimpleNamespace(os="debian", digest="sha256-image")
 CONFIG = SimpleNamespace(sha256="sha256-config")
 
 
@@ -33,12 +44,13 @@ CONFIG = SimpleNamespace(sha256="sha256-config")
         (replace(KNOWN, ignited=False), True, "its first boot did not come to an end"),
         (replace(KNOWN, image="sha256-old"), True, "the guest image changed"),
         (replace(KNOWN, config="sha256-old"), True, "its config changed"),
+        (replace(KNOWN, config=UNCONFIGURED), True, "it has no config yet"),
         (replace(KNOWN, disk=4), True, "the size of its disk changed"),
     ],
 )
 def test_why_fresh(known: Record | None, reason: str, *, present: bool) -> None:
     """A machine is made anew only for a reason that can be told."""
-    assert plan._why_fresh(known, IMAGE, CONFIG, 8, present=present) == reason
+    assert plan._why_fresh(known, IMAGE, {"sha256-config"}, 8, present=present) == reason
 
 
 @pytest.fixture
@@ -106,6 +118,26 @@ def test_same_content_is_resumed(project: Project, monkeypatch: pytest.MonkeyPat
     assert (cold.fresh, cold.snapshot, cold.record.snapshot) == (True, None, "")
     assert cold.record.uuid != first.record.uuid
     assert planned(cold=False).snapshot is None
+
+
+@pytest.mark.usefixtures("guest")
+def test_warm(project: Project) -> None:
+    """A new machine may start without its config; only who accepts that may keep it so."""
+    where, web = layout.of(project), project.hosts[1]
+
+    def planned(*, warm: bool) -> plan.Plan:
+        options = plan.Options(warm=warm)
+        item = plan.plan(where, [web], {"web": CONFIG}, [where.domain("web")], options)[0]
+        replace(item.record, ignited=True).save(where.record("web"))
+        return item
+
+    first, second, third, fourth = (planned(warm=warm) for warm in (True, True, False, True))
+
+    assert (first.warm, first.fresh, first.record.config) == (True, True, UNCONFIGURED)
+    assert (second.warm, second.fresh, second.reason) == (False, False, "")
+    assert (third.warm, third.fresh, third.reason) == (False, True, "it has no config yet")
+    assert third.record.config == fourth.record.config == CONFIG.sha256
+    assert (fourth.warm, fourth.reason) == (False, "")
 
 
 @pytest.mark.usefixtures("guest")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.simulation.record import Record, load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORD = Record("uuid", "tcg", {22: 20022}, "sha256-1", "sha256-2", 8)
+RECORD = Record("uuid", "tcg", {22: 20022}, "sha256-1", "debian", "sha256-2", 8, 2048, 2)
 
 
 @pytest.mark.parametrize("record", [RECORD, replace(RECORD, ports={}, ignited=True, boot_id="b")])
@@ -31,9 +31,12 @@ def test_none(tmp_path: Path) -> None:
     assert load(tmp_path / "none.json") is None
 
 
-def test_broken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "{}", '{"ports": {}}', '{"ports": {}, "size": 1}', "[]"])
+def test_broken(tmp_path: Path, text: str) -> None:
     """A record that is none is not taken for a machine that is not there."""
-    (tmp_path / "web.json").write_text("{")
+    (tmp_path / "web.json").write_text(text)
 
-    with pytest.raises(json.JSONDecodeError):
+    with pytest.raises(ToolboxError, match=r"web\.json is broken") as caught:
         load(tmp_path / "web.json")
+    assert caught.value.hint is not None
+    assert "sim.clean" in caught.value.hint

@@ -15,8 +15,9 @@ import pytest
 from toolbox.lib.core.errors import ProgramFailed
 from toolbox.lib.core.run import run
 from toolbox.lib.machine import accel
-from toolbox.lib.machine.domain import Domain, Forward
+from toolbox.lib.machine.domain import Domain, FirstBoot, Forward
 from toolbox.lib.machine.libvirt import Hypervisor
+from toolbox.lib.machine.link import derive
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.snapshot import Snapshot
 
@@ -31,8 +32,10 @@ DOMAIN = Domain(
     accelerator="tcg",
     disk=Path("/pool/web-11111111.qcow2"),
     console=Path("/console/web.log"),
+    mac="02:00:00:00:00:01",
     forwards=(Forward(20022, 22), Forward(20080, 80)),
     labels={"host": "web"},
+    link=derive("example-12345678", "web"),
 )
 HYPERVISOR = Hypervisor("test:///default")
 
@@ -64,21 +67,24 @@ def _made(folder: Path, key: str, *, age: int = 0, whole: bool = True, size: int
 )
 def test_key_is_of_what_the_machine_sees(other: Domain) -> None:
     """Paths, ports and labels of the host do not matter to a machine."""
-    assert snapshots.key_of("image", "config", other) == snapshots.key_of("image", "config", DOMAIN)
+    assert snapshots.key_of("image", "config", 8, other) == snapshots.key_of(
+        "image", "config", 8, DOMAIN
+    )
 
 
 def test_key_differs(fake: Callable[[str, str], Path]) -> None:
     """Everything that a resumed machine could notice makes another key."""
     keys = [
-        snapshots.key_of("image", "config", DOMAIN),
-        snapshots.key_of("other", "config", DOMAIN),
-        snapshots.key_of("image", "other", DOMAIN),
-        snapshots.key_of("image", "config", replace(DOMAIN, memory=4096)),
-        snapshots.key_of("image", "config", replace(DOMAIN, cpus=1)),
-        snapshots.key_of("image", "config", replace(DOMAIN, accelerator="kvm")),
+        snapshots.key_of("image", "config", 8, DOMAIN),
+        snapshots.key_of("other", "config", 8, DOMAIN),
+        snapshots.key_of("image", "other", 8, DOMAIN),
+        snapshots.key_of("image", "config", 9, DOMAIN),
+        snapshots.key_of("image", "config", 8, replace(DOMAIN, memory=4096)),
+        snapshots.key_of("image", "config", 8, replace(DOMAIN, cpus=1)),
+        snapshots.key_of("image", "config", 8, replace(DOMAIN, accelerator="kvm")),
     ]
     fake(accel.QEMU, "echo QEMU emulator version 10.0.1")
-    keys.append(snapshots.key_of("image", "config", DOMAIN))
+    keys.append(snapshots.key_of("image", "config", 8, DOMAIN))
 
     assert len(set(keys)) == len(keys)
 
@@ -140,17 +146,24 @@ def test_disk_stands_on_another(tmp_path: Path) -> None:
 
 
 def test_adapted() -> None:
-    """A saved machine gets the paths and ports of now and keeps all else."""
-    moved = replace(
+    """A saved machine gets the names, paths, ports and addresses of now and keeps all else."""
+    now = replace(
         DOMAIN,
+        name="other",
+        uuid="22222222-2222-2222-2222-222222222222",
         disk=Path("/new/disk.qcow2"),
         console=Path("/new/web.log"),
-        forwards=(Forward(30022, 22), Forward(30080, 80)),
+        mac="02:00:00:00:00:02",
+        forwards=(Forward(30022, 22),),
+        labels={"host": "other"},
+        link=derive("other", "other"),
     )
+    first = FirstBoot(Path("/vmlinuz"), Path("/initramfs"), "quiet", Path("/run/old.ign"))
+    moved = replace(first, ignition=Path("/run/new.ign"))
 
-    text = snapshots.adapted(DOMAIN.xml(), moved)
+    text = snapshots.adapted(DOMAIN.xml(first), now, Path("/run/new.ign"))
 
-    assert ET.canonicalize(text) == ET.canonicalize(moved.xml())
+    assert ET.canonicalize(text) == ET.canonicalize(now.xml(moved))
 
 
 VIRSH = """

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import DeadlineError, UsageError
+from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.report import Finding, Severity
-from toolbox.lib.simulation import up
+from toolbox.lib.simulation import layout, up
+from toolbox.lib.simulation.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
 
@@ -38,36 +36,20 @@ def test_certificates_carry_both_names(project: Project) -> None:
     assert up.subjects(project)[1].names == ("web.example.org", "web")
 
 
-def _futures(*works: Callable[[], int]) -> list[Future[int]]:
-    with ThreadPoolExecutor() as pool:
-        return [pool.submit(work) for work in works]
+def test_machines_that_were_not_asked_for_stay(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their files say by now, and on which guest the others are, nothing changes."""
+    where = layout.of(project)
+    monkeypatch.setattr(up.images, "find", lambda name: SimpleNamespace(disk=Path(name)))
+    Record("u" * 36, "tcg", {22: 20022}, "sha256-1", "fcos", "sha256-2", 7, 512, 1).save(
+        where.record("web")
+    )
 
+    (machine,) = up.made(project, where)
 
-def _failing(error: Exception) -> Callable[[], int]:
-    def work() -> int:
-        raise error
-
-    return work
-
-
-def test_all_results() -> None:
-    """What each gave is given, in order."""
-    assert up._results(_futures(lambda: 1, lambda: 2)) == (1, 2)
-
-
-def test_all_failures_at_once() -> None:
-    """When several machines fail, all of them are told."""
-    failing = [_failing(DeadlineError(f"{name} is late", hint="wait")) for name in ("db", "web")]
-
-    with pytest.raises(DeadlineError, match="db is late\nweb is late") as caught:
-        up._results(_futures(failing[0], lambda: 1, failing[1]))
-    assert caught.value.hint == "wait"
-
-
-def test_our_mistake_first() -> None:
-    """A mistake of ours is not hidden behind what it may have caused."""
-    with pytest.raises(ZeroDivisionError):
-        up._results(_futures(_failing(UsageError("no")), lambda: 1 // 0))
+    assert (machine.host, machine.image, machine.size) == ("web", Path("fcos"), 7)
+    assert (machine.domain.memory, machine.domain.cpus) == (512, 1)
 
 
 def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

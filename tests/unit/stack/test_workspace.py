@@ -129,8 +129,10 @@ def test_locks_of_the_living_stay(
 
 
 def test_no_locks(workspace: Workspace) -> None:
-    """A workspace that does not exist yet has no lock."""
+    """A workspace that does not exist yet has no lock, and is not made by looking."""
     workspace._break_stale_locks()
+
+    assert not workspace.folder.exists()
 
 
 def test_environment(workspace: Workspace) -> None:

@@ -67,6 +67,11 @@ def data_home() -> Path:
     return _home(None, "XDG_DATA_HOME", ".local/share")
 
 
+def launcher_home() -> Path:
+    """Return the folder in which the launcher remembers; it knows nothing of ``$INFRA_STATE``."""
+    return _home(None, "XDG_STATE_HOME", ".local/state")
+
+
 def runtime_dir() -> Path:
     """Return our private folder for sockets and short-lived files.
 

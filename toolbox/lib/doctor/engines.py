@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import HabitatError
-from toolbox.lib.core.files import NAME, shown
+from toolbox.lib.core.files import launcher_home, shown
 from toolbox.lib.core.run import run, which
 from toolbox.lib.doctor.row import Row, State
 from toolbox.lib.doctor.tools import build_mend
@@ -59,8 +59,7 @@ def look_at_podman(terms: Terms) -> Row:
         return Row("podman", State.OK, f"{found}, and no task needs them")
     # Reason: a container of another image may be a whole system, whose podman starts containers.
     answer = run(["podman", "info", "--format", "json"], timeout=SECONDS, check=False)
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    remembered = Path(base) / NAME / "podman-needs"
+    remembered = launcher_home() / "podman-needs"
     needs = remembered.read_text().splitlines() if remembered.is_file() else []
     facts = json.loads(answer.stdout) if answer.ok else None
     return podman(facts, answer.tail(lines=1), needs, BOOT_ID.read_text().strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import HabitatError, ToolboxError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Look = Callable[[], Row | list[Row]]
 
-
 VITAL = {"libvirt", "guest", "plugins", "programs", "disk"}
 """What sim looks at, too, and would end with the same error."""
 
@@ -28,8 +28,6 @@ def terms(program: str) -> Terms:
     Args:
         program: How tasks are called.
     """
-    from pathlib import Path
-
     try:
         data = data_home()
     except ToolboxError:

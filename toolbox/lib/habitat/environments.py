@@ -13,11 +13,12 @@ import re
 import secrets
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import HabitatError, ProgramFailed, UsageError
+from toolbox.lib.core.errors import HabitatError, ProgramFailed, ToolboxError, UsageError
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
@@ -81,13 +82,14 @@ def build(dest: Path, names: Sequence[str]) -> tuple[Environment, ...]:
 
     Raises:
         UsageError: There is no such environment, or something else is in its place.
-        HabitatError: There is no Python of the version that the lists are for.
+        HabitatError: There is no Python of the version that the lists are for, or no work can be
+            done in the folder.
         ProgramFailed: A package could not be installed; nothing of its environment stays.
     """
     wanted = chosen(names)
     for link in (link for name in wanted for link in links(dest, name)):
         refuse_foreign(link)
-    with exclusive(runtime_dir() / LOCK, what=f"environments in {dest}"):
+    with _working_in(dest):
         dest.mkdir(parents=True, exist_ok=True)
         built = tuple(_ensure(dest, name) for name in wanted)
         for name in wanted:
@@ -97,21 +99,40 @@ def build(dest: Path, names: Sequence[str]) -> tuple[Environment, ...]:
 
 
 def clean(dest: Path) -> tuple[Path, ...]:
-    """Remove the environments of a folder and nothing else; return which."""
+    """Remove the environments of a folder and nothing else; return which.
+
+    Raises:
+        HabitatError: They cannot be removed.
+    """
     removed: list[Path] = []
     if not dest.is_dir():
         return ()
-    with exclusive(runtime_dir() / LOCK, what=f"environments in {dest}"):
+    with _working_in(dest):
         for name in NAMES:
             for link in filter(is_ours, links(dest, name)):
                 link.unlink()
                 if link.parent == dest:
                     removed.append(link)
             _prune(dest, name)
-    for folder in (dest / BIN, dest):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        for folder in (dest / BIN, dest):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
     return tuple(removed)
+
+
+@contextmanager
+def _working_in(dest: Path) -> Iterator[None]:
+    """Be the only one that works on environments; a folder that forbids it is told as such."""
+    with exclusive(runtime_dir() / LOCK, what=f"environments in {dest}"):
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, ToolboxError):
+                raise
+            message = f"cannot work in {dest}: {error.strerror}: {error.filename}"
+            raise HabitatError(
+                message, hint="name one that this user can write to: --dest FOLDER"
+            ) from error
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class Domain:
         accelerator: ``kvm`` or ``tcg``.
         disk: The root disk, a qcow2 file.
         console: File that keeps what the serial console prints.
+        mac: MAC address of its interface to the outside.
         forwards: Ports reachable from outside the machine.
         labels: Ownership marks, found again by `labels_of`.
         link: Its link to the other machines of its simulation; None for a machine on its own.
@@ -66,6 +67,7 @@ class Domain:
     accelerator: str
     disk: Path
     console: Path
+    mac: str
     forwards: tuple[Forward, ...]
     labels: Mapping[str, str]
     link: Link | None = None
@@ -83,6 +85,9 @@ class Domain:
         root = ET.Element("domain", type="kvm" if self.accelerator == "kvm" else "qemu")
         _text(root, "name", self.name)
         _text(root, "uuid", self.uuid)
+        # Reason: libvirt gives a machine that it resumes another generation id, at which its kernel
+        # seeds its random numbers anew; the same memory twice would give the same numbers.
+        ET.SubElement(root, "genid")
         self._metadata(root)
         _text(root, "memory", str(self.memory), unit="MiB")
         _text(root, "vcpu", str(self.cpus))
@@ -142,6 +147,7 @@ class Domain:
         ET.SubElement(disk, "source", file=str(self.disk))
         ET.SubElement(disk, "target", dev="vda", bus="virtio")
         network = ET.SubElement(devices, "interface", type="user")
+        ET.SubElement(network, "mac", address=self.mac)
         ET.SubElement(network, "backend", type="passt")
         ET.SubElement(network, "model", type="virtio")
         # Reason: no network boot is wanted, and an option ROM costs seconds under emulation.
@@ -166,8 +172,7 @@ class Domain:
             return
         ET.register_namespace("qemu", QEMU)
         command = ET.SubElement(root, f"{{{QEMU}}}commandline")
-        words = ("-netdev", self.link.backend(), "-device", self.link.device())
-        for word in words:
+        for word in self.link.options():
             ET.SubElement(command, f"{{{QEMU}}}arg", value=word)
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.lib.core.errors import HabitatError, ProgramFailed
-from toolbox.lib.core.files import NAME, private_directory, runtime_dir, state_home, write_atomic
+from toolbox.lib.core.files import (
+    launcher_home,
+    private_directory,
+    runtime_dir,
+    state_home,
+    write_atomic,
+)
+from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import TAIL_LINES, detach, run, search_path, which
 from toolbox.lib.core.wait import until
 from toolbox.lib.machine import images
@@ -34,6 +41,10 @@ group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 """
+
+CRASHED = "shutting down, reason=crashed"
+"""What libvirt writes at the end of a domain's log when its QEMU ended without being told to."""
+QEMU = "qemu-system-"
 
 DAEMONS = {"catatonit", "libvirtd"}
 """What our daemon's process may be called: what waits for it, or itself."""
@@ -91,6 +102,20 @@ class Hypervisor:
         """Return a domain's state in libvirt's words, such as ``running``; empty without one."""
         return self.virsh("domstate", name, check=False)
 
+    def crash(self, name: str) -> str:
+        """Return the last words of a domain's QEMU when it crashed, or nothing.
+
+        Args:
+            name: The domain, which may be gone.
+        """
+        log = _logs() / f"{name}.log"
+        said = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        if not said or not said[-1].endswith(CRASHED):
+            return ""
+        # Reason: lines with a time in front are libvirt's, the others QEMU's own.
+        own = [line for line in said[:-1] if line.startswith(QEMU)]
+        return own[-1] if own else CRASHED
+
     def sees(self, path: Path) -> bool:
         """Tell whether the daemon finds a file of ours where we find it."""
         pool = f"infra-look-{uuid.uuid4().hex[:8]}"
@@ -128,11 +153,13 @@ def connect() -> Hypervisor:
     """
     _require_account()
     hypervisor = Hypervisor(default_uri())
-    alive = hypervisor.is_alive()
     if os.environ.get("LIBVIRT_DEFAULT_URI"):
-        _require_use(hypervisor, alive=alive)
-    elif not alive or _is_astray(hypervisor):
-        _start(hypervisor)
+        _require_use(hypervisor, alive=hypervisor.is_alive())
+        return hypervisor
+    # Reason: of two tasks at once, one starts the daemon and the other finds it.
+    with exclusive(runtime_dir() / "libvirt.lock", what="libvirt daemon"):
+        if not hypervisor.is_alive() or _is_astray(hypervisor):
+            _start(hypervisor)
     return hypervisor
 
 
@@ -237,8 +264,7 @@ def _home() -> Path:
     """Return the folder of our daemon, which is one for all projects of a person."""
     if os.geteuid() == 0 or VOLUME.is_mount():
         return VOLUME / "libvirt"
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local/state") / NAME / "libvirt"
+    return launcher_home() / "libvirt"
 
 
 def _folders(home: Path) -> dict[str, str]:
@@ -256,6 +282,13 @@ def _folders(home: Path) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(short),
         "XDG_CACHE_HOME": str(short / "cache"),
     }
+
+
+def _logs() -> Path:
+    """Return the folder in which our daemon keeps what each QEMU said."""
+    if os.geteuid() == 0:
+        return Path("/var/log/libvirt/qemu")
+    return _home() / "cache" / "libvirt" / "qemu" / "log"
 
 
 def _configure(settings: Path, wanted: str) -> None:

@@ -21,6 +21,8 @@ FIRST_PORT, LAST_PORT = 20000, 32000
 SLOT = 16
 """Slot on the machine's first PCI bus: libvirt fills that from below, and this one stays free. The
 guest names the interface by it (enp0s16)."""
+PATH = f"pci-0000:00:{SLOT:02x}.0"
+"""What udev calls that place (ID_PATH)."""
 
 NAME = "simulation"
 
@@ -38,6 +40,10 @@ class Link:
     mac: str
     group: str
     port: int
+
+    def options(self) -> tuple[str, ...]:
+        """Return QEMU's options that make it."""
+        return ("-netdev", self.backend(), "-device", self.device())
 
     def backend(self) -> str:
         """Return the value of QEMU's ``-netdev`` option."""
@@ -70,10 +76,18 @@ def derive(label: str, host: str) -> Link:
         label: Label of the simulation.
         host: Name of the host.
     """
-    own = hashlib.sha256(f"{label}/{host}".encode()).digest()
     shared = hashlib.sha256(label.encode()).digest()
-    # Reason: 02 in front says locally administered, unicast (IEEE 802, section 8.2).
-    mac = ":".join(f"{byte:02x}" for byte in (0x02, *own[:5]))
     group = GROUPS[1 + int.from_bytes(shared[:2]) % (GROUPS.num_addresses - 2)]
     port = FIRST_PORT + int.from_bytes(shared[2:6]) % (LAST_PORT - FIRST_PORT)
-    return Link(mac, str(group), port)
+    return Link(address(f"{label}/{host}"), str(group), port)
+
+
+def address(name: str) -> str:
+    """Return the MAC address of an interface, the same each time.
+
+    Args:
+        name: Tells the interface from all others.
+    """
+    # Reason: 02 in front says locally administered, unicast (IEEE 802, section 8.2).
+    own = hashlib.sha256(name.encode()).digest()[:5]
+    return ":".join(f"{byte:02x}" for byte in (0x02, *own))

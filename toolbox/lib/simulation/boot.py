@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from toolbox.lib.core.errors import DeadlineError, Interrupted, ToolboxError
 from toolbox.lib.core.files import write_atomic
@@ -26,11 +26,41 @@ if TYPE_CHECKING:
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.transport.ssh import Client, Endpoint
 
+if TYPE_CHECKING:
+    Result = TypeVar("Result")
+
 POLL_SECONDS = 0.5
 LOGIN_SECONDS = 60.0
 SHUTDOWN_SECONDS = 90.0
 RUNNING = "running"
 EMPTY = b"{}"
+
+
+class QemuCrashed(ToolboxError):
+    """QEMU ended by a mistake of its own, while the machine did nothing wrong."""
+
+
+def patiently(name: str, attempt: Callable[[], Result]) -> Result:
+    """Try a boot, and once more when QEMU crashed.
+
+    Emulation with several processors has rare races of its own (an assertion in one of some hundred
+    boots), which a second boot does not meet again.
+
+    Args:
+        name: Name of the machine.
+        attempt: One boot, from its beginning.
+
+    Returns:
+        What the boot gave.
+
+    Raises:
+        QemuCrashed: It crashed twice.
+    """
+    try:
+        return attempt()
+    except QemuCrashed as error:
+        note(f"{name}: {error.message.splitlines()[0]}; it boots once more")
+        return attempt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +264,11 @@ class Boot:
             raise DeadlineError(message, hint="a slower machine needs more: invoke sim --deadline")
 
     def _dead(self, why: str) -> ToolboxError:
+        name = self.domain.name
+        crash = "" if self.hypervisor.state(name) == RUNNING else self.hypervisor.crash(name)
+        if crash:
+            message = f"QEMU crashed: {crash}\n{self._last_lines()}"
+            return QemuCrashed(message, hint="once more; it is a mistake of QEMU if it stays")
         message = f"{self.endpoint.name} does not boot: {why}\n{self._last_lines()}"
         hint = f"the whole console: invoke sim.logs {self.endpoint.name}"
         return ToolboxError(message, hint=hint)

@@ -49,8 +49,9 @@ def _of_machine(meminfo: Path) -> int:
 
 
 def _field(path: Path, name: str) -> int:
+    """Return the number behind a name; 0 where a kernel does not count it."""
     rows = (line.split() for line in path.read_text().splitlines())
-    return next(int(row[1]) for row in rows if row and row[0] == name)
+    return next((int(row[1]) for row in rows if row and row[0] == name), 0)
 
 
 def _number(path: Path) -> int | None:

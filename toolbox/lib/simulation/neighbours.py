@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolbox.lib.inventory.project import Project
-    from toolbox.lib.simulation.layout import Layout
     from toolbox.lib.simulation.network import Network
 
 HOSTS = "/etc/hosts"
@@ -27,18 +26,18 @@ UNIT = "/etc/systemd/network/00-infra-toolbox.network"
 MARK = "# infra-toolbox"
 """Behind each line of the hosts file that is ours; other lines are left alone."""
 
-# Reason: by the card's own address, as a bridge or VLAN on top of it takes the other one over. The
-# network has no router, so nothing is asked of it and no boot waits for it.
-UNIT_TEXT = """\
+# Reason: by the card's place, as a bridge or VLAN on top of it takes the address of the card over.
+# The network has no router, so nothing is asked of it and no boot waits for it.
+UNIT_TEXT = f"""\
 # Written by infra-toolbox: the network of the simulation.
 [Match]
-PermanentMACAddress={mac}
+Path={link.PATH}
 
 [Link]
 RequiredForOnline=no
 
 [Network]
-Address={address}/{prefix}
+Address={{address}}/{{prefix}}
 LinkLocalAddressing=no
 IPv6AcceptRA=no"""
 SAME = f"""\
@@ -86,14 +85,13 @@ class Neighbours:
         return f"{same} {told} 2>/dev/null || {mend} {told} && cat {BOOT_ID}"
 
 
-def of(project: Project, where: Layout, network: Network) -> Neighbours:
+def of(project: Project, network: Network) -> Neighbours:
     """Return what the machines of a project's simulation are told."""
     hosts = [
         f"{network.addresses[host.name]} {host.fqdn} {host.name} {MARK}" for host in project.hosts
     ]
     units = {
         host.name: UNIT_TEXT.format(
-            mac=link.derive(where.label, host.name).mac,
             address=network.addresses[host.name],
             prefix=network.subnet.prefixlen,
         )

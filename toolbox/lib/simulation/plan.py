@@ -38,6 +38,7 @@ class Options:
         hosts: Names of the hosts to bring up; empty for all.
         cold: Boot every new machine, though a snapshot of the same content is there.
         keep: Keep a snapshot of each machine that was made, when the caller is content with it.
+        warm: Start new machines from the generic guest; their config is not applied.
     """
 
     accelerator: str = accel.AUTO
@@ -46,6 +47,7 @@ class Options:
     hosts: tuple[str, ...] = ()
     cold: bool = False
     keep: bool = False
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Plan:
         fresh: Whether it gets a new disk and a first boot.
         key: Key of its content.
         snapshot: The same content as it was when it had booted, or None.
+        warm: Whether it starts from the generic guest instead of a boot of its own.
         reason: Why it is touched, in words; empty when it stays.
     """
 
@@ -72,6 +75,7 @@ class Plan:
     fresh: bool
     key: str
     snapshot: Snapshot | None
+    warm: bool
     reason: str
 
     @property
@@ -100,11 +104,12 @@ def domain_of(where: Layout, host: Host, known: Record) -> Domain:
     return Domain(
         name=where.domain(host.name),
         uuid=known.uuid,
-        memory=host.sim.memory,
-        cpus=host.sim.cpus,
+        memory=known.memory,
+        cpus=known.cpus,
         accelerator=known.accelerator,
         disk=where.pool / f"{host.name}-{known.uuid[:8]}.qcow2",
         console=where.console(host.name),
+        mac=link.address(f"{where.label}/{host.name}/outside"),
         forwards=tuple(Forward(port, guest) for guest, port in sorted(known.ports.items())),
         labels={"simulation": where.label, "host": host.name, "project": where.project},
         link=link.derive(where.label, host.name),
@@ -135,7 +140,8 @@ def plan(
         before = record.load(where.record(host.name))
         present = where.domain(host.name) in domains
         given = _ports(where, host, before, taken)
-        reason = _why_fresh(before, image, config, host.sim.disk, present=present)
+        accepted = {config.sha256, record.UNCONFIGURED} if options.warm else {config.sha256}
+        reason = _why_fresh(before, image, accepted, host.sim.disk, present=present)
         if before is None or reason:
             chosen = chosen or accel.choose(options.accelerator, image).accelerator
             wanted = record.Record(
@@ -143,35 +149,44 @@ def plan(
                 accelerator=chosen,
                 ports=given,
                 config=config.sha256,
+                os=image.os,
                 image=image.digest,
                 disk=host.sim.disk,
+                memory=host.sim.memory,
+                cpus=host.sim.cpus,
             )
         else:
-            wanted = replace(before, ports=given)
-        key = snapshots.key_of(image.digest, config.sha256, domain_of(where, host, wanted))
+            size = host.sim
+            wanted = replace(before, ports=given, memory=size.memory, cpus=size.cpus)
+        domain = domain_of(where, host, wanted)
+        key = snapshots.key_of(image.digest, config.sha256, host.sim.disk, domain)
         fresh = bool(reason)
         snapshot = None
         if fresh and not options.cold:
             snapshot = snapshots.find(where.snapshots(host.name), key)
+        warm = fresh and options.warm and snapshot is None
         if snapshot:
             wanted = replace(wanted, uuid=snapshot.uuid, snapshot=key)
+        if warm:
+            wanted = replace(wanted, config=record.UNCONFIGURED)
         wanted = replace(wanted, definition=_definition(where, host, wanted))
         if before is not None and not reason and before.definition != wanted.definition:
             reason = "its hardware changed"
-        plans.append(Plan(host, image, config, before, wanted, fresh, key, snapshot, reason))
+        plans.append(Plan(host, image, config, before, wanted, fresh, key, snapshot, warm, reason))
     return tuple(plans)
 
 
 def _why_fresh(
-    known: Record | None, image: GuestImage, config: IgnitionConfig, disk: int, *, present: bool
+    known: Record | None, image: GuestImage, configs: Collection[str], disk: int, *, present: bool
 ) -> str:
     if known is None:
         return "new"
+    changed = "its config changed" if known.config else "it has no config yet"
     checks = (
         (present, GONE),
         (known.ignited, "its first boot did not come to an end"),
         (known.image == image.digest, "the guest image changed"),
-        (known.config == config.sha256, "its config changed"),
+        (known.config in configs, changed),
         # Reason: a volume of another size is another volume.
         (known.disk == disk, "the size of its disk changed"),
     )

@@ -6,10 +6,15 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+UNCONFIGURED = ""
+"""Stands for the config of a machine that started from the generic guest and got none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +25,12 @@ class Record:
         uuid: Its domain's UUID.
         accelerator: ``kvm`` or ``tcg``.
         ports: Guest port to port on the loopback address.
-        config: SHA-256 of the config that Ignition applied, or is about to.
+        config: SHA-256 of the config that Ignition applied, or is about to, or `UNCONFIGURED`.
+        os: Operating system of the guest that simulates it.
         image: Digest of the image its disk stands on.
         disk: Size of its disk in GiB.
+        memory: MiB.
+        cpus: Virtual CPUs.
         definition: SHA-256 of its domain's XML.
         ignited: Whether its first boot came to an end.
         snapshot: Key of the snapshot on which its disk stands, or nothing.
@@ -33,8 +41,11 @@ class Record:
     accelerator: str
     ports: dict[int, int]
     config: str
+    os: str
     image: str
     disk: int
+    memory: int
+    cpus: int
     definition: str = ""
     ignited: bool = False
     snapshot: str = ""
@@ -47,9 +58,17 @@ class Record:
 
 
 def load(path: Path) -> Record | None:
-    """Read a record; None where there is none."""
+    """Read a record; None where there is none.
+
+    Raises:
+        ToolboxError: It is broken, or of another version of the toolbox.
+    """
     if not path.is_file():
         return None
-    facts = json.loads(path.read_text())
-    facts["ports"] = {int(guest): host for guest, host in facts["ports"].items()}
-    return Record(**facts)
+    try:
+        facts = json.loads(path.read_text())
+        facts["ports"] = {int(guest): host for guest, host in facts["ports"].items()}
+        return Record(**facts)
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"{path} is broken, or another version of the toolbox wrote it"
+        raise ToolboxError(message, hint="begin anew: invoke sim.clean, then invoke sim") from error

@@ -15,7 +15,8 @@ from xml.etree import ElementTree as ET
 
 from toolbox.lib.core.files import sha256, write_atomic
 from toolbox.lib.core.run import run
-from toolbox.lib.machine import accel
+from toolbox.lib.machine import accel, saveimage
+from toolbox.lib.machine.domain import QEMU
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -80,15 +81,16 @@ class Snapshot:
         return bool(facts.get("full-backing-filename") == str(self.disk))
 
 
-def key_of(image: str, config: str, domain: Domain) -> str:
+def key_of(image: str, config: str, disk: int, domain: Domain) -> str:
     """Return the key of a machine's content.
 
     Args:
         image: Digest of the guest image.
         config: SHA-256 of what Ignition applied.
+        disk: Size of its disk in GiB.
         domain: The machine's domain.
     """
-    content = (image, config, domain.visible(), *accel.facts(domain.accelerator))
+    content = (image, config, str(disk), domain.visible(), *accel.facts(domain.accelerator))
     return sha256("\0".join(content).encode()).removeprefix("sha256-")[:KEY_LENGTH]
 
 
@@ -135,21 +137,22 @@ def save(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot) -> None:
         raise
 
 
-def resume(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot) -> None:
+def resume(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, handover: Path) -> None:
     """Start a machine where a snapshot's had been.
 
     Args:
         hypervisor: Where it runs.
         domain: The machine, defined, with the snapshot's UUID; its disk is lost.
         snapshot: The snapshot.
+        handover: File in which QEMU finds the config of a machine in its first boot.
 
     Raises:
-        ProgramFailed: libvirt cannot resume it.
+        ToolboxError: libvirt cannot resume it.
     """
     stand_on(snapshot.disk, domain.disk)
-    saved = hypervisor.virsh("save-image-dumpxml", snapshot.memory, "--security-info")
+    xml = adapted(saveimage.document(snapshot.memory), domain, handover)
     document = domain.console.with_suffix(".xml")
-    write_atomic(document, adapted(saved, domain).encode(), mode=0o600)
+    write_atomic(document, xml.encode(), mode=0o600)
     arguments = ("restore", snapshot.memory, "--running", "--xml", document)
     try:
         hypervisor.virsh(*arguments, seconds=SAVE_SECONDS)
@@ -173,22 +176,32 @@ def stand_on(base: Path, disk: Path, *, gibibytes: int | None = None) -> None:
     new.replace(disk)
 
 
-def adapted(saved: str, domain: Domain) -> str:
-    """Return a saved machine's XML with the paths and ports that it has on the host now.
+def adapted(saved: str, domain: Domain, handover: Path) -> str:
+    """Return a saved machine's XML with the names, paths, ports and addresses that it has now.
 
     Args:
         saved: Domain XML of a saved machine.
-        domain: The machine that shall be resumed.
+        domain: The machine that shall go on from there.
+        handover: File in which QEMU finds the config of a machine in its first boot.
     """
     # Reason: libvirt's own output about our own domains, not foreign input.
     root = ET.fromstring(saved)  # noqa: S314
+    wanted = ET.fromstring(domain.xml())  # noqa: S314 - ours
+    for tag in ("name", "uuid", "metadata", f"{{{QEMU}}}commandline"):
+        for old, new in zip(root.findall(tag), wanted.findall(tag), strict=True):
+            root[list(root).index(old)] = new
+    for element in root.iterfind("sysinfo/entry"):
+        element.set("file", str(handover))
+    for element in root.iterfind("devices/interface/mac"):
+        element.set("address", domain.mac)
     for element in root.iterfind("devices/disk[@device='disk']/source"):
         element.set("file", str(domain.disk))
     for element in root.iterfind("devices/*/log"):
         element.set("file", str(domain.console))
-    ports = {str(forward.guest_port): str(forward.host_port) for forward in domain.forwards}
-    for element in root.iterfind("devices/interface/portForward/range"):
-        element.set("start", ports[element.get("to") or element.get("start") or ""])
+    for interface in root.iterfind("devices/interface"):
+        for old in interface.findall("portForward"):
+            interface.remove(old)
+        interface.extend(wanted.iterfind("devices/interface/portForward"))
     return ET.tostring(root, encoding="unicode")
 
 

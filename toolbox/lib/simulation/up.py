@@ -2,73 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import bootstrap
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
-from toolbox.lib.core.errors import ProgramFailed, ToolboxError, UsageError, together
+from toolbox.lib.core import parallel
+from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.machine import images, libvirt
-from toolbox.lib.simulation import boot, layout, memory, neighbours, network, ports, record
+from toolbox.lib.simulation import boot, generic, layout, memory, neighbours, network, ports, record
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
 from toolbox.lib.simulation.snapshot import Snapshot
+from toolbox.lib.simulation.start import UNCHANGED, Starter, set_clock
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
 from toolbox.lib.transport.ssh import Client, Endpoint, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
-    from pathlib import Path
 
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
-    from toolbox.lib.machine.domain import Domain
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.simulation.layout import Layout
-    from toolbox.lib.simulation.neighbours import Neighbours
     from toolbox.lib.simulation.network import Network
+    from toolbox.lib.simulation.start import Running
     from toolbox.lib.stack.workspace import Changes
-
-    Result = TypeVar("Result")
-
-INTERRUPT_SECONDS = 0.2
-MADE, RESUMED, STARTED, UNCHANGED = "made", "resumed", "started", "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A machine that is up.
-
-    Attributes:
-        host: The host it simulates.
-        endpoint: How it is reached.
-        config: SHA-256 of its config, ``sha256-<hex>``.
-        action: ``made``, ``resumed``, ``started`` or ``unchanged``.
-        reason: Why.
-        boot_id: Kernel's id of this boot.
-        ports: Guest port to port on the loopback address.
-        phases: When each phase of the boot was reached; empty for a machine that was running.
-    """
-
-    host: Host
-    endpoint: Endpoint
-    config: str
-    action: str
-    reason: str
-    boot_id: str
-    ports: dict[int, int]
-    phases: tuple[boot.PhaseTime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +90,17 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         plans = plan(where, hosts, configs, hypervisor.domains(), options)
         shared = network.ensure(project, where)
         _say_shortage(where, plans, hypervisor)
+        _ensure_generic(plans, where, hypervisor, options.deadline)
         with step("Bring disks and domains up"):
-            changes = _ensure_machines(where, project, plans, hypervisor, options)
+            changes = _ensure_machines(where, project, plans, hypervisor)
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
         with client(endpoints, key, public, where.runtime) as ssh:
             with step("Boot"):
-                told = neighbours.of(project, where, shared)
-                machines = _boot_all(where, plans, endpoints, ssh, hypervisor, options, told)
+                told = neighbours.of(project, shared)
+                starter = Starter(where, hypervisor, ssh, identity, told, options.deadline)
+                machines = starter.all(plans, endpoints)
             yield Simulation(machines, ssh, identity_changes, changes, shared)
             if options.keep:
                 _keep(where, plans, ssh, hypervisor)
@@ -178,21 +145,8 @@ def translate_all(
         with render(project, host, identity) as config:
             return translate(config)
 
-    with ThreadPoolExecutor() as pool:
-        futures = [pool.submit(one, host) for host in hosts]
-    return dict(zip((host.name for host in hosts), _results(futures), strict=True))
-
-
-def _results(futures: Sequence[Future[Result]]) -> tuple[Result, ...]:
-    """Return what all of them gave, or raise what went wrong in any of them."""
-    failures = [failure for future in futures if (failure := future.exception()) is not None]
-    known = [failure for failure in failures if isinstance(failure, ToolboxError)]
-    if len(known) < len(failures):
-        # Reason: a mistake of ours shows its stack, and comes before what it may have caused.
-        raise next(failure for failure in failures if not isinstance(failure, ToolboxError))
-    if known:
-        raise together(known) from known[0]
-    return tuple(future.result() for future in futures)
+    configs = parallel.each(one, hosts)
+    return dict(zip((host.name for host in hosts), configs, strict=True))
 
 
 def _say_shortage(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
@@ -206,12 +160,21 @@ def _say_shortage(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) 
         note(words)
 
 
+def _ensure_generic(
+    plans: Sequence[Plan], where: Layout, hypervisor: Hypervisor, deadline: float
+) -> None:
+    """Make sure that there is a generic guest for each machine that starts from one."""
+    for item in plans:
+        if item.warm:
+            size, domain = item.host.sim.disk, item.domain(where)
+            generic.ensure(hypervisor, item.image, size, domain, deadline)
+
+
 def _ensure_machines(
     where: Layout,
     project: Project,
     plans: Sequence[Plan],
     hypervisor: Hypervisor,
-    options: Options,
 ) -> Changes:
     running = {item.host.name for item in plans if _runs(where, item, hypervisor)}
     for item in plans:
@@ -230,19 +193,24 @@ def _ensure_machines(
         workspace.refresh(layout.MACHINES)
     for item in plans:
         item.record.save(where.record(item.host.name))
-    machines = [
-        machines_stack.Machine(
-            host.name,
-            domain_of(where, host, known),
-            images.find(options.os or host.os).disk,
-            host.sim.disk,
-        )
-        for host in project.hosts
-        # Reason: machines that were not asked for stay; the stack holds all that there are.
-        if (known := record.load(where.record(host.name))) is not None
-    ]
+    machines = made(project, where)
     program = machines_stack.program(hypervisor.uri, where.pool_name, where.pool, machines)
     return workspace.up(layout.MACHINES, program)
+
+
+def made(project: Project, where: Layout) -> tuple[machines_stack.Machine, ...]:
+    """Return the machines of a simulation as its stack declares them: all that were ever made.
+
+    Those that were not asked for this time stay what they are.
+    """
+    found = ((host, record.load(where.record(host.name))) for host in project.hosts)
+    return tuple(
+        machines_stack.Machine(
+            host.name, domain_of(where, host, known), images.find(known.os).disk, known.disk
+        )
+        for host, known in found
+        if known is not None
+    )
 
 
 def _runs(where: Layout, item: Plan, hypervisor: Hypervisor) -> bool:
@@ -255,143 +223,36 @@ def _endpoint(item: Plan, identity: Identity) -> Endpoint:
     return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key)
 
 
-def _boot_all(  # noqa: PLR0913 - the parts of one boot
-    where: Layout,
-    plans: Sequence[Plan],
-    endpoints: Sequence[Endpoint],
-    ssh: Client,
-    hypervisor: Hypervisor,
-    options: Options,
-    told: Neighbours,
-) -> tuple[Running, ...]:
-    interrupted = Event()
-
-    def one(item: Plan, endpoint: Endpoint) -> Running:
-        return _boot(where, item, endpoint, ssh, hypervisor, options.deadline, interrupted, told)
-
-    with ThreadPoolExecutor() as pool:
-        futures = [pool.submit(one, *pair) for pair in zip(plans, endpoints, strict=True)]
-        try:
-            wait(futures)
-        except (KeyboardInterrupt, SystemExit):
-            interrupted.set()
-            _end_first_boots(where, plans, futures, ssh, hypervisor)
-            raise
-    return _results(futures)
-
-
-def _end_first_boots(
-    where: Layout,
-    plans: Sequence[Plan],
-    futures: Sequence[Future[Running]],
-    ssh: Client,
-    hypervisor: Hypervisor,
-) -> None:
-    """End what is in the middle of its first boot, as it is of no use to anyone."""
-    pending = True
-    while pending:
-        # Reason: one more round after the last thread, which may just have made its domain.
-        pending = bool(wait(futures, timeout=INTERRUPT_SECONDS).not_done)
-        for item in plans:
-            ssh.hang_up(item.host.name)
-            if item.fresh:
-                hypervisor.virsh("destroy", where.domain(item.host.name), check=False)
-
-
-def _boot(  # noqa: PLR0913 - the parts of one boot
-    where: Layout,
-    item: Plan,
-    endpoint: Endpoint,
-    ssh: Client,
-    hypervisor: Hypervisor,
-    deadline: float,
-    interrupted: Event,
-    told: Neighbours,
-) -> Running:
-    name = item.host.name
-    domain = item.domain(where)
-    state = hypervisor.state(domain.name)
-    action = _action(item, state)
-    phases: tuple[boot.PhaseTime, ...] = ()
-    known = item.record
-    if action != UNCHANGED:
-        start = domain.console.stat().st_size if domain.console.exists() else 0
-        handover = where.handover(name)
-        watched = boot.Boot(hypervisor, domain, endpoint, ssh, start, deadline, interrupted)
-        if action == RESUMED and not _resume(hypervisor, item, domain, handover):
-            action, known = MADE, replace(known, snapshot="")
-        if action == MADE:
-            note(f"{name}: first boot, {item.reason}")
-            wrapped = bootstrap.wrap(item.config, told.files(name))
-            watched.check_interrupt()
-            boot.ignite(hypervisor, domain, item.image, wrapped, handover)
-        elif action == STARTED:
-            boot.start(hypervisor, domain, handover)
-        phases = watched.wait()
-    if action in {STARTED, RESUMED}:
-        # Reason: a machine that was saved wakes up with the clock of that time.
-        _set_clock(ssh, name)
-    boot_id = ssh.run(name, told.command(name), timeout=60).text.strip()
-    replace(known, ignited=True, boot_id=boot_id).save(where.record(name))
-    return Running(
-        item.host,
-        endpoint,
-        item.config.sha256,
-        action,
-        item.reason,
-        boot_id,
-        dict(item.record.ports),
-        phases,
-    )
-
-
-def _action(item: Plan, state: str) -> str:
-    if item.fresh:
-        return RESUMED if item.snapshot else MADE
-    return UNCHANGED if state == boot.RUNNING else STARTED
-
-
-def _resume(hypervisor: Hypervisor, item: Plan, domain: Domain, handover: Path) -> bool:
-    """Resume a machine from its snapshot; tell whether that went well."""
-    assert item.snapshot is not None  # noqa: S101 - what RESUMED means
-    name = item.host.name
-    note(f"{name}: resumed as it was after an earlier boot, {item.reason}")
-    boot.fill(handover)
-    try:
-        snapshots.resume(hypervisor, domain, item.snapshot)
-    except ProgramFailed as error:
-        # Reason: what cannot be resumed is only a loss of time; the machine is booted instead.
-        note(f"{name}: it cannot be resumed, so it boots: {error.message.splitlines()[-1]}")
-        hypervisor.virsh("destroy", domain.name, check=False)
-        snapshots.discard(item.snapshot)
-        snapshots.stand_on(item.image.disk, domain.disk, gibibytes=item.host.sim.disk)
-        return False
-    return True
-
-
-def _set_clock(ssh: Client, name: str) -> None:
-    ssh.run(name, f"sudo date --utc --set=@{time.time():.0f}", timeout=60)
-
-
 def _keep(where: Layout, plans: Sequence[Plan], ssh: Client, hypervisor: Hypervisor) -> None:
     """Keep a snapshot of each machine that had its first boot, and not too many of them."""
-    for item in plans:
+
+    def one(item: Plan) -> None:
         name, folder, domain = item.host.name, where.snapshots(item.host.name), item.domain(where)
         known = record.load(where.record(name))
-        if not item.fresh or known is None or known.snapshot:
-            continue
-        with step(f"Keep {name} for a warm start"):
-            ssh.hang_up(name)
-            made = Snapshot(folder / item.key)
-            try:
-                snapshots.save(hypervisor, domain, made)
-            except (ProgramFailed, OSError) as error:
-                if hypervisor.state(domain.name) != boot.RUNNING:
-                    raise
-                # Reason: a snapshot that is missing is only a loss of time.
-                note(f"{name} cannot be kept and runs on: {str(error).splitlines()[-1]}")
-            _set_clock(ssh, name)
-            if made.carries(domain.disk):
-                replace(known, snapshot=made.key).save(where.record(name))
+        assert known is not None  # noqa: S101 - the machine has just been booted
+        ssh.hang_up(name)
+        made = Snapshot(folder / item.key)
+        try:
+            snapshots.save(hypervisor, domain, made)
+        except (ToolboxError, OSError) as error:
+            if hypervisor.state(domain.name) != boot.RUNNING:
+                raise
+            # Reason: a snapshot that is missing is only a loss of time.
+            note(f"{name} cannot be kept and runs on: {str(error).splitlines()[-1]}")
+        set_clock(ssh, name)
+        if made.carries(domain.disk):
+            replace(known, snapshot=made.key).save(where.record(name))
         for key in snapshots.prune(folder, {made.key}):
-            note(f"removed the snapshot {key}, as others were used since")
+            note(f"{name}: removed the snapshot {key}, as others were used since")
+
+    booted = [item for item in plans if item.fresh and not _stands(where, item)]
+    if booted:
+        names = ", ".join(item.host.name for item in booted)
+        with step(f"Keep {names} for a warm start"):
+            parallel.each(one, booted)
+
+
+def _stands(where: Layout, item: Plan) -> bool:
+    """Tell whether a machine's disk stands on a snapshot already."""
+    known = record.load(where.record(item.host.name))
+    return known is None or bool(known.snapshot)

@@ -70,13 +70,20 @@ class Client:
         return ["ssh", "-F", str(self.config), name, *words]
 
     def run(
-        self, name: str, command: str, *, timeout: float | None = None, check: bool = True
+        self,
+        name: str,
+        command: str,
+        *,
+        stdin: Secret | None = None,
+        timeout: float | None = None,
+        check: bool = True,
     ) -> Result:
         """Run a shell command on the machine.
 
         Args:
             name: Name of the endpoint.
             command: Text for the login shell there.
+            stdin: What it reads; nothing by default.
             timeout: Seconds, None to wait for ever.
             check: Raise when it fails.
 
@@ -84,7 +91,7 @@ class Client:
             ProgramFailed: The command or the connection failed (ssh exits 255).
             DeadlineError: It took too long.
         """
-        return run(self.command(name, command), timeout=timeout, check=check)
+        return run(self.command(name, command), stdin=stdin, timeout=timeout, check=check)
 
     def hang_up(self, name: str) -> None:
         """End the held connection, if there is one."""
