@@ -170,6 +170,26 @@ def test_our_mistake(invoke: Callable[..., Ended], tasks: Callable[[str], None])
     assert "this is a mistake in infra-toolbox" in ended.err
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        'OSError(28, "No space left on device", "/state/file")',
+        'ToolboxError("virsh failed: write: No space left on device")',
+    ],
+    ids=["ours", "another program's"],
+)
+def test_full_disk(invoke: Callable[..., Ended], tasks: Callable[[str], None], what: str) -> None:
+    """A full disk is nobody's mistake; where room can be made is told."""
+    tasks(RAISES.format(what=what))
+
+    ended = invoke("fail")
+
+    assert ended.code == 1
+    assert "No space left on device" in ended.err
+    assert "hint: make room: invoke doctor" in ended.err
+    assert "mistake in infra-toolbox" not in ended.err
+
+
 def test_findings(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
     """Places in what a person wrote come before the error, each on its line."""
     finding = "Finding('main.bu', 12, 3, Severity.ERROR, 'x', 'no', 'do')"

@@ -7,6 +7,7 @@ project. A project's own tasks.py wins over the tasks that are shipped.
 from __future__ import annotations
 
 import difflib
+import errno
 import inspect
 import os
 import re
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
 EXAMPLES = "Examples:"
 FORMATS = ("flat", "nested", "json")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ToolboxProgram(Program):
@@ -70,9 +72,8 @@ class ToolboxProgram(Program):
         except KeyboardInterrupt:
             show.say("interrupted; what was begun has been cleaned up")
             code = Interrupted.exit_code
-        except Exception:  # noqa: BLE001 - the last handler: whatever gets here is our mistake
-            show.say(traceback.format_exc())
-            show.say("error: this is a mistake in infra-toolbox; please report the lines above")
+        except Exception as problem:  # noqa: BLE001 - the last handler
+            _say_unforeseen(problem)
             code = ToolboxError.exit_code
         if exit:
             sys.exit(code)
@@ -221,6 +222,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         binary_names=["invoke", "inv"],
     )
     program.run(list(argv) if argv is not None else None)
+
+
+def _say_unforeseen(problem: Exception) -> None:
+    """Tell of what nothing in the library has caught: a full disk, or a mistake of ours."""
+    if isinstance(problem, OSError) and problem.errno in FULL:
+        show.error(ToolboxError(f"{problem.filename or 'a file'}: {problem.strerror}"))
+        return
+    show.say(traceback.format_exc())
+    show.say("error: this is a mistake in infra-toolbox; please report the lines above")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:

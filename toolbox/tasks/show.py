@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 LAST_RULE = 78
+FULL = "no space left on device"
+"""What programs say when a disk is full (strerror(3) of ENOSPC)."""
+ROOM = "make room: invoke doctor tells where state is and how much is free, sim.clean removes it"
 
 
 def say(text: str) -> None:
@@ -107,8 +110,9 @@ def error(problem: ToolboxError) -> None:
         annotated = os.environ.get("GITHUB_ACTIONS") == "true"
         say(_annotation(finding) if annotated else finding.render())
     say(f"error: {problem.message}")
-    if problem.hint:
-        say(f"\nhint: {problem.hint}")
+    hint = problem.hint or (ROOM if FULL in problem.message.lower() else None)
+    if hint:
+        say(f"\nhint: {hint}")
 
 
 def _annotation(finding: Finding) -> str:

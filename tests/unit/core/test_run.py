@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,17 +127,31 @@ KILLED = """
 import time
 from pathlib import Path
 from toolbox.lib.core.run import spawn
-with spawn(["sleep", "300"]) as process:
-    while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\\n":
+with spawn(["{program}", "300"], confined={confined}) as process:
+    while Path(f"/proc/{{process.pid}}/comm").read_text() != "{program}\\n":
         time.sleep(0.01)
     print(process.pid, flush=True)
     time.sleep(300)
 """
 
 
-def test_program_ends_with_us_when_we_are_killed() -> None:
-    """A task that is killed has no time to end anything; its programs end all the same."""
-    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE) as task:
+@pytest.mark.parametrize("confined", [False, True])
+def test_program_ends_with_us_when_we_are_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, confined: bool
+) -> None:
+    """A task that is killed has no time to end anything; its programs end all the same.
+
+    Also one that its file gives the rights of another group, as Debian's ssh-agent.
+    """
+    program = "sleep"
+    if confined and os.geteuid() == 0:
+        program = "dozer"
+        shutil.copy(str(shutil.which("sleep")), tmp_path / program)
+        os.chown(tmp_path / program, 0, 65534)
+        (tmp_path / program).chmod(0o2755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    script = KILLED.format(program=program, confined=confined)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as task:
         assert task.stdout is not None
         pid = int(task.stdout.readline())
         assert _is_running(pid)

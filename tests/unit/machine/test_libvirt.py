@@ -80,12 +80,14 @@ qemu-system-x86_64: system/physmem.c:2671: iotlb_to_section: Assertion failed.
 def test_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str, words: str) -> None:
     """QEMU's last words are found when it crashed, and only then."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    logs = libvirt._logs()
-    logs.mkdir(parents=True)
+    log = libvirt._log("web")
+    log.parent.mkdir(parents=True)
     if ending in ENDINGS:
-        (logs / "web.log").write_text(ENDINGS[ending])
+        log.write_text(ENDINGS[ending])
 
     assert Hypervisor("test:///default").crash("web") == words
+    libvirt.forget("web")
+    assert list(log.parent.iterdir()) == []
 
 
 def test_connect_to_what_answers(fake: Callable[[str, str], Path]) -> None:

@@ -87,3 +87,56 @@ def test_machine_that_failed_is_not_booted_again() -> None:
     with pytest.raises(ToolboxError):
         patiently("web", attempt)
     assert len(tried) == 1
+
+
+def test_goes_off(fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that does not answer is given some time to be off, and is not touched."""
+    monkeypatch.setattr(boot, "LAST_SECONDS", 0.3)
+    monkeypatch.setattr(boot, "POLL_SECONDS", 0.05)
+    hypervisor = Hypervisor("test:///default")
+
+    fake("virsh", "echo running")
+    assert not boot.goes_off(hypervisor, "web")
+    fake("virsh", "echo shut off")
+    assert boot.goes_off(hypervisor, "web")
+
+
+@pytest.mark.parametrize(("state", "verb"), [("shut off", "start"), ("paused", "resume")])
+def test_start(
+    watched: boot.Boot, tmp_path: Path, fake: Callable[[str, str], Path], state: str, verb: str
+) -> None:
+    """A machine that stood still goes on, another one starts."""
+    fake("virsh", f'[ "$4" = domstate ] && echo {state}; echo "$4" >>{tmp_path}/calls')
+
+    boot.start(watched.hypervisor, watched.domain, tmp_path / "web.ign")
+
+    assert (tmp_path / "calls").read_text().split()[-1] == verb
+    assert (tmp_path / "web.ign").read_bytes() == boot.EMPTY
+
+
+def test_forget(tmp_path: Path) -> None:
+    """What a killed task has left for QEMU is emptied, its other files go."""
+    for name in ("web.ign", "web.xml", ".web.ign.abc", "other"):
+        (tmp_path / name).write_text("PRIVATE KEY")
+
+    boot.forget(tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"web.ign", "other"}
+    assert (tmp_path / "web.ign").read_bytes() == boot.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("state", "errors", "disk"),
+    [("paused", "vda: no space", "vda"), ("paused", "", ""), ("running", "vda: no space", "")],
+)
+def test_no_room(
+    watched: boot.Boot, fake: Callable[[str, str], Path], state: str, errors: str, disk: str
+) -> None:
+    """A machine that stands still for want of room is told from one that is paused."""
+    fake("virsh", f'case "$4" in domstate) echo {state} ;; domblkerror) echo "{errors}" ;; esac')
+
+    assert watched.hypervisor.starved("web") == disk
+    if disk:
+        with pytest.raises(ToolboxError, match="no room left for its vda") as caught:
+            watched.wait()
+        assert "doctor" in str(caught.value.hint)

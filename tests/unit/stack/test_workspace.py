@@ -167,6 +167,18 @@ def test_home_keeps_own_plugins(habitat: Path) -> None:
     assert not folder.is_symlink()
 
 
+def test_home_has_no_logs(habitat: Path) -> None:
+    """Pulumi finds no folder for its debug logs; those of before are gone."""
+    logs = habitat / "state" / "pulumi-home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "pulumi-1.log").write_text("secrets")
+
+    for _ in range(2):
+        pulumi_home()
+        assert logs.is_file()
+        assert logs.read_bytes() == b""
+
+
 def test_prepare(workspace: Workspace, fake: Callable[[str, str], Path]) -> None:
     """A workspace is made once; what is there stays."""
     fake("pulumi", "exit 0")

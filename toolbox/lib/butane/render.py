@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane import environment, layers, merge, template
@@ -15,11 +13,13 @@ from toolbox.lib.butane.origins import Origins, write
 from toolbox.lib.butane.stage import Stage
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Items, Place, Table, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolbox.lib.butane.environment import Environment
     from toolbox.lib.butane.layers import Layer
@@ -70,8 +70,8 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
     """
     names = environment.of(project, host, identity)
     found = layers.of(project, host)
-    with tempfile.TemporaryDirectory(prefix="butane-", dir=runtime_dir()) as folder:
-        stage = Stage(Path(folder))
+    with scratch(runtime_dir(), "butane") as folder:
+        stage = Stage(folder)
         renderer = _Renderer(stage, names)
         configs = [config for layer in found for config in renderer.configs(layer)]
         findings = renderer.findings + merge.variants(configs)

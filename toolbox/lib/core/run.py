@@ -140,15 +140,18 @@ def spawn(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    confined: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program that ends with the block, with all that it started.
 
-    It ends with us, too, when we are killed (PR_SET_PDEATHSIG, prctl(2)).
+    It ends with us, too, when we are killed (PR_SET_PDEATHSIG, prctl(2)); a program that its file
+    gives more rights would not, unless it is confined.
 
     Args:
         argv: Program and arguments.
         env: Added to the clean environment.
         cwd: Folder it works in.
+        confined: It gets no more rights than ours, whatever its file says (PR_SET_NO_NEW_PRIVS).
 
     Raises:
         ProgramMissing: It is not installed.
@@ -158,9 +161,10 @@ def spawn(
         print(f"$ {shlex.join(command)}", file=sys.stderr)  # noqa: T201
     if which(command[0]) is None:
         raise ProgramMissing(command[0])
+    leash = (*LEASH, *(["--no-new-privs"] if confined else [])) if which(LEASH[0]) else ()
     try:
         process = subprocess.Popen(  # noqa: S603 - the one place where programs are started
-            [*LEASH, *command] if which(LEASH[0]) else command,
+            [*leash, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

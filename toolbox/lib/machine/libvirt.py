@@ -45,6 +45,8 @@ remember_owner = 0
 CRASHED = "shutting down, reason=crashed"
 """What libvirt writes at the end of a domain's log when its QEMU ended without being told to."""
 QEMU = "qemu-system-"
+NO_SPACE = "no space"
+"""What libvirt says of a disk whose writes found no room (virDomainDiskErrorCode)."""
 
 DAEMONS = {"catatonit", "libvirtd"}
 """What our daemon's process may be called: what waits for it, or itself."""
@@ -108,13 +110,20 @@ class Hypervisor:
         Args:
             name: The domain, which may be gone.
         """
-        log = _logs() / f"{name}.log"
+        log = _log(name)
         said = log.read_text(errors="replace").splitlines() if log.is_file() else []
         if not said or not said[-1].endswith(CRASHED):
             return ""
         # Reason: lines with a time in front are libvirt's, the others QEMU's own.
         own = [line for line in said[:-1] if line.startswith(QEMU)]
         return own[-1] if own else CRASHED
+
+    def starved(self, name: str) -> str:
+        """Return the disk of a domain that stands still because there is no room, or nothing."""
+        if self.state(name) != "paused":
+            return ""
+        errors = self.virsh("domblkerror", name, check=False)
+        return next((line.split(":")[0] for line in errors.splitlines() if NO_SPACE in line), "")
 
     def sees(self, path: Path) -> bool:
         """Tell whether the daemon finds a file of ours where we find it."""
@@ -284,11 +293,15 @@ def _folders(home: Path) -> dict[str, str]:
     }
 
 
-def _logs() -> Path:
-    """Return the folder in which our daemon keeps what each QEMU said."""
-    if os.geteuid() == 0:
-        return Path("/var/log/libvirt/qemu")
-    return _home() / "cache" / "libvirt" / "qemu" / "log"
+def forget(name: str) -> None:
+    """Remove what our daemon remembers of a domain that is gone: the log of its QEMU."""
+    _log(name).unlink(missing_ok=True)
+
+
+def _log(name: str) -> Path:
+    root = os.geteuid() == 0
+    logs = Path("/var/log/libvirt/qemu") if root else _home() / "cache/libvirt/qemu/log"
+    return logs / f"{name}.log"
 
 
 def _configure(settings: Path, wanted: str) -> None:

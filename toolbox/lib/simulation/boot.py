@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 LOGIN_SECONDS = 60.0
 SHUTDOWN_SECONDS = 90.0
-RUNNING = "running"
+LAST_SECONDS = 20.0
+"""How long a shutdown may go on after the ssh server has ended."""
+RUNNING, PAUSED = "running", "paused"
+OFF = ("", "shut off", "crashed")
+"""libvirt's words for a domain that has no QEMU; nothing stands for no domain."""
 EMPTY = b"{}"
 
 
@@ -116,13 +120,16 @@ def ignite(
 def start(hypervisor: Hypervisor, domain: Domain, handover: Path) -> None:
     """Start a machine that had its first boot; it comes up from its disk, or from a saved state.
 
+    One that stands still, as its disk had found no room, goes on.
+
     Args:
         hypervisor: Where the domain is defined.
         domain: The machine.
         handover: File in which QEMU read the config when the machine was made.
     """
     fill(handover)
-    hypervisor.virsh("start", domain.name)
+    verb = "resume" if hypervisor.state(domain.name) == PAUSED else "start"
+    hypervisor.virsh(verb, domain.name)
 
 
 def fill(handover: Path) -> None:
@@ -137,6 +144,18 @@ def fill(handover: Path) -> None:
         write_atomic(handover, EMPTY, mode=0o600)
 
 
+def forget(runtime: Path) -> None:
+    """Empty what a killed task has left for QEMU to read.
+
+    Args:
+        runtime: Folder of the simulation's short-lived files, whose lock the caller holds.
+    """
+    for path in runtime.glob("*.ign"):
+        write_atomic(path, EMPTY, mode=0o600)
+    for path in (*runtime.glob("*.xml"), *runtime.glob(".*.ign.*")):
+        path.unlink(missing_ok=True)
+
+
 def shut_down(hypervisor: Hypervisor, name: str) -> None:
     """Press a machine's power button, and cut its power when it does not react.
 
@@ -145,6 +164,31 @@ def shut_down(hypervisor: Hypervisor, name: str) -> None:
         name: Name of its domain.
     """
     hypervisor.virsh("shutdown", name)
+    until_off(hypervisor, name)
+
+
+def goes_off(hypervisor: Hypervisor, name: str) -> bool:
+    """Tell whether a machine that does not answer turns out to be shutting down.
+
+    Args:
+        hypervisor: Where it runs.
+        name: Name of its domain.
+    """
+    end = time.monotonic() + LAST_SECONDS
+    while hypervisor.state(name) == RUNNING:
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def until_off(hypervisor: Hypervisor, name: str) -> None:
+    """Wait until a machine that shuts down is off, and cut its power when that takes too long.
+
+    Args:
+        hypervisor: Where it runs.
+        name: Name of its domain.
+    """
 
     def gone(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
         if hypervisor.state(name) != RUNNING:
@@ -265,6 +309,11 @@ class Boot:
 
     def _dead(self, why: str) -> ToolboxError:
         name = self.domain.name
+        full = self.hypervisor.starved(name)
+        if full:
+            message = f"{self.endpoint.name} stands still, as there is no room left for its {full}"
+            hint = "make room where the state is, then invoke sim again: invoke doctor tells where"
+            return ToolboxError(message, hint=hint)
         crash = "" if self.hypervisor.state(name) == RUNNING else self.hypervisor.crash(name)
         if crash:
             message = f"QEMU crashed: {crash}\n{self._last_lines()}"

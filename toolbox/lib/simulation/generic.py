@@ -25,7 +25,7 @@ from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import step
-from toolbox.lib.machine import link, saveimage
+from toolbox.lib.machine import libvirt, link, saveimage
 from toolbox.lib.machine.domain import Forward
 from toolbox.lib.simulation import boot, ports
 from toolbox.lib.simulation import snapshot as snapshots
@@ -159,6 +159,7 @@ def remove() -> tuple[str, ...]:
     with exclusive(folder().with_name("generic.lock"), what="generic guest"):
         removed = tuple(f"generic guest {path.name}" for path in folder().iterdir())
         shutil.rmtree(folder())
+        libvirt.forget(NAME)
     return removed
 
 

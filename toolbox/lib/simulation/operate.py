@@ -251,6 +251,8 @@ def clean(root: Path) -> tuple[str, ...]:
                     removed += [f"stack {stack}: {_destroy(where, stack)}"]
         removed += _remove_domains(where, hypervisor)
         removed += _remove_pool(where, hypervisor)
+        for made in (where.folder / "machines").glob("*.json"):
+            libvirt.forget(where.domain(made.stem))
         shutil.rmtree(where.runtime, ignore_errors=True)
         for path in where.folder.iterdir():
             if path.name != "lock":
@@ -275,7 +277,7 @@ def _remove_domains(where: Layout, hypervisor: Hypervisor) -> list[str]:
         labels = domains.labels_of(hypervisor.virsh("dumpxml", name, check=False) or "<none/>")
         if labels.get("simulation") == where.label:
             hypervisor.virsh("destroy", name, check=False)
-            hypervisor.virsh("undefine", name, "--managed-save", "--nvram")
+            hypervisor.virsh("undefine", name, "--managed-save", "--nvram", check=False)
             removed.append(f"domain {name}")
     return removed
 

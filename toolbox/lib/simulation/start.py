@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from toolbox.lib.transport.ssh import Client, Endpoint
 
 INTERRUPT_SECONDS = 0.2
+UNREACHABLE = 255
+"""Exit code of ssh(1) for a connection that failed."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
 
 
@@ -124,6 +126,8 @@ class Starter:
         name, known = item.host.name, item.record
         domain = item.domain(self.where)
         action = _action(item, self.hypervisor.state(domain.name))
+        if action == UNCHANGED and self._goes_down(name, domain):
+            action = STARTED
         phases: tuple[boot.PhaseTime, ...] = ()
         if action != UNCHANGED:
             begun = partial(self._begin, item, domain, endpoint, action)
@@ -144,6 +148,17 @@ class Starter:
             dict(known.ports),
             phases,
         )
+
+    def _goes_down(self, name: str, domain: Domain) -> bool:
+        """Tell whether a running machine shuts down, as a killed task has asked it; wait for it."""
+        asked = self.ssh.run(name, "systemctl is-system-running", timeout=60, check=False)
+        if asked.text.strip() == "stopping":
+            note(f"{name}: it is shutting down")
+            boot.until_off(self.hypervisor, domain.name)
+            return True
+        # Reason: a server that is gone already; one that is refused, for its key, is none.
+        gone = asked.exit_code == UNREACHABLE and "Connection" in asked.tail("stderr")
+        return gone and boot.goes_off(self.hypervisor, domain.name)
 
     def _begin(
         self, item: Plan, domain: Domain, endpoint: Endpoint, action: str

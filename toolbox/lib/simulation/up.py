@@ -82,6 +82,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
     where = layout.of(project)
     hosts = chosen(project, options.hosts)
     with exclusive(where.folder / "lock", what=f"simulation of {project.name}"):
+        boot.forget(where.runtime)
         with step("Connect to libvirt"):
             hypervisor = libvirt.connect()
         identity, identity_changes = ensure_identity(project, where)
@@ -176,10 +177,12 @@ def _ensure_machines(
     plans: Sequence[Plan],
     hypervisor: Hypervisor,
 ) -> Changes:
-    running = {item.host.name for item in plans if _runs(where, item, hypervisor)}
+    states = {item.host.name: hypervisor.state(where.domain(item.host.name)) for item in plans}
+    running = {name for name, state in states.items() if state == boot.RUNNING}
     for item in plans:
         name = item.host.name
-        wanted = item.new_ports() if name in running else item.record.ports
+        # Reason: one that stands still has its ports as well.
+        wanted = item.record.ports if states[name] in boot.OFF else item.new_ports()
         for guest, port in wanted.items():
             ports.require_free(port, host=name, guest_port=guest)
     for item in plans:

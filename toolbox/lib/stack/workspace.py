@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,6 +267,12 @@ def pulumi_home() -> Path:
         plugins.unlink()
     if not plugins.is_symlink() and not plugins.exists():
         plugins.symlink_to(baked)
+    # Reason: Pulumi writes a debug log of each command, for which it has no switch. Whoever has the
+    # passphrase can read what went through it; where there is no folder for logs, there are none.
+    logs = home / "logs"
+    if logs.is_dir():
+        shutil.rmtree(logs)
+    logs.touch(mode=0o400)
     return home
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.files import private_directory, write_atomic
+from toolbox.lib.core.files import write_atomic
 from toolbox.lib.core.run import run, spawn
+from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolbox.lib.core.run import Result
     from toolbox.lib.core.secret import Secret
@@ -151,8 +151,8 @@ def client(
     """
     # Reason: each client has a folder of its own, so that two tasks at once do not take each
     # other's agent away.
-    with TemporaryDirectory(dir=private_directory(parent)) as name:
-        yield from _opened(endpoints, key, public_key, Path(name))
+    with scratch(parent, "ssh") as folder:
+        yield from _opened(endpoints, key, public_key, folder)
 
 
 def _opened(
@@ -165,7 +165,8 @@ def _opened(
     config = folder / "config"
     write_atomic(config, configuration(endpoints, folder, agent).encode(), mode=0o600)
     opened = Client(config)
-    with spawn(["ssh-agent", "-D", "-a", str(agent)]):
+    # Reason: Debian's has a group of its own (setgid) and would outlive us when we are killed.
+    with spawn(["ssh-agent", "-D", "-a", str(agent)], confined=True):
         until(
             lambda _last: _listens(agent) or None,
             deadline=AGENT_SECONDS,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import toolbox
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.run import run
+from toolbox.lib.core.scratch import scratch
 from toolbox.lib.verify import expectation
 
 if TYPE_CHECKING:
@@ -68,13 +69,13 @@ def verify(
         ToolboxError: The checks themselves could not run.
     """
     places = [SHIPPED, *(folder for folder in folders if any(folder.glob("check_*.py")))]
-    with tempfile.TemporaryDirectory(prefix="infra-verify-") as name:
-        expected, proof = Path(name) / "expected.json", Path(name) / "proof.jsonl"
+    with scratch(runtime_dir(), "verify") as folder:
+        expected, proof = folder / "expected.json", folder / "proof.jsonl"
         expectation.save(list(expectations), expected)
         # Reason: a process of its own, as pytest changes how modules are imported for good; and
         # isolated from the settings of whatever project is here.
         options: list[str | Path] = [
-            *("-c", "/dev/null", "--rootdir", name, "-q", "-p", "no:cacheprovider"),
+            *("-c", "/dev/null", "--rootdir", folder, "-q", "-p", "no:cacheprovider"),
             *("-p", "toolbox.lib.verify.plugin", "--import-mode=importlib"),
             *("-o", "python_files=check_*.py", "--expected", expected),
             *("--ssh-configuration", ssh_config, "--proof", proof),
