@@ -20,6 +20,7 @@ NOT_LIGHT = (
     "toolbox.lib.verify.checks",
     "toolbox.lib.inventory.schema",
     "toolbox.lib.butane.contract",
+    "toolbox.lib.butane.reference",
     "toolbox.lib.butane.values",
 )
 IMPORT_ALL = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.origins import UNSAFE
+
 if TYPE_CHECKING:
     from yaml import SafeDumper
     from yaml.nodes import ScalarNode
@@ -55,6 +57,9 @@ def _dumper(*, literal: bool) -> type[SafeDumper]:
         style = '"' if mistaken or "\n" in text else None
         if "\n" in text and literal:
             style = "|"
+        if UNSAFE.search(text):
+            # Reason: some of these end a line for YAML 1.1, and were read as other ones.
+            style = '"'
         return dumper.represent_scalar(TEXT, text, style=style)
 
     Dumper.add_representer(str, represent)

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.butane import networks
+from toolbox.lib.butane.origins import UNSAFE
 from toolbox.lib.butane.wants import FilterError, text, whole
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def regex_search(
         >>> jinja(r"{% if 'web-12' | regex_search('db') %}yes{% else %}no{% endif %}")
         no
     """
-    return _found(_pattern("regex_search", pattern, ignorecase, multiline).search, value)
+    found = _pattern("regex_search", pattern, ignorecase, multiline).search
+    return _groups(found(text("regex_search", value)))
 
 
 def regex_match(
@@ -65,7 +67,8 @@ def regex_match(
         >>> jinja(r"{{ 'web-12' | regex_match('[0-9]+') is none }}")
         True
     """
-    return _found(_pattern("regex_match", pattern, ignorecase, multiline).match, value)
+    found = _pattern("regex_match", pattern, ignorecase, multiline).match
+    return _groups(found(text("regex_match", value)))
 
 
 def regex_replace(
@@ -78,7 +81,7 @@ def regex_replace(
     r"""Return a text with everything that a pattern finds replaced; ``\1`` is the first group.
 
     Example:
-        >>> jinja(r"{{ 'eth0.service' | regex_replace('^([a-z]+)([0-9])', '\\\\2-\\\\1') }}")
+        >>> jinja(r"{{ 'eth0.service' | regex_replace('^([a-z]+)([0-9])', '\\2-\\1') }}")
         0-eth.service
     """
     compiled = _pattern("regex_replace", pattern, ignorecase, multiline)
@@ -105,10 +108,7 @@ def _pattern(
         raise FilterError(message, "regex_escape takes characters as they are") from error
 
 
-def _found(
-    search: Callable[[str], re.Match[str] | None], value: object
-) -> tuple[str | None, ...] | None:
-    match = search(text("regex_search", value))
+def _groups(match: re.Match[str] | None) -> tuple[str | None, ...] | None:
     if match is None:
         return None
     # Reason: an empty list for a match would read as no match in a condition.
@@ -160,8 +160,10 @@ def tojson(value: object, indent: int | None = None) -> str:
     """
     plain = _plain("tojson", value)
     width = None if indent is None else whole("tojson", indent)
-    # Reason: YAML's double quotes know no surrogate pairs, so JSON in them must not have any.
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True, indent=width)
+    # Reason: YAML knows no surrogate pairs, so JSON for it must not have any, and it refuses some
+    # characters that JSON may have as they are.
+    written = json.dumps(plain, ensure_ascii=False, sort_keys=True, indent=width)
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 
 def b64encode(value: object) -> str:

@@ -155,7 +155,7 @@ class Dates:
         """Return when a file of the layer was made."""
         written = text("created_at", name)
         # Reason: an undefined name is noted by then, and has no file.
-        return times.created(resolve(self.layer, written)) if written else times.BEGINNING
+        return times.created_at(resolve(self.layer, written)) if written else times.BEGINNING
 
 
 class LocalError(FilterError):

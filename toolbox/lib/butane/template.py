@@ -173,26 +173,25 @@ def _clock(
     file: str, names: Mapping[str, Any], findings: list[Finding]
 ) -> dict[str, Callable[[], datetime]]:
     """Return the functions that tell the time, which note that the config changes with it."""
-    from datetime import UTC, datetime
 
-    def now(name: str) -> datetime:
-        fixed = times.given()
-        if fixed is None:
+    def warn(name: str) -> None:
+        if times.given() is None:
             place = Place(file, _calling_line())
             message = f"{name}() makes another config of every rendering, and so machines anew"
             hint = f"set {times.VARIABLE}, or use created_at"
             finding = place.finding("changing-config", message, hint, Severity.WARNING)
             if finding not in findings:
                 findings.append(finding)
-        return fixed or datetime.now(UTC)
 
     def utc_now() -> datetime:
-        return now("utc_now")
+        warn("utc_now")
+        return times.utc_now()
 
     def local_now() -> datetime:
+        warn("local_now")
         locale = names.get("LOCALE")
         zone = locale.get("TIMEZONE") if isinstance(locale, dict) else None
-        return now("local_now").astimezone(times.zone(str(zone or "UTC")))
+        return times.local_now(str(zone or "UTC"))
 
     return {"utc_now": utc_now, "local_now": local_now}
 

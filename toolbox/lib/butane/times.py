@@ -41,17 +41,38 @@ def given() -> datetime | None:
         raise FilterError(message, f"unset it, or: export {VARIABLE}=$(date +%s)") from None
 
 
-def created(path: Path) -> datetime:
-    """Return when a file was made: ``SOURCE_DATE_EPOCH``, its last commit, or 1970.
+def utc_now() -> datetime:
+    """Return the time of now in UTC: ``SOURCE_DATE_EPOCH`` where it is set.
 
-    The time that the file system keeps is none of these: each checkout makes it anew.
+    Where it is not, each rendering makes another config, and so new machines: a warning tells.
 
-    Args:
-        path: The file, with no links in it.
+    Example:
+        >>> jinja("{{ utc_now().isoformat() }}")
+        2026-01-01T00:00:00+00:00
+    """
+    return given() or datetime.now(UTC)
 
-    Raises:
-        FilterError: ``SOURCE_DATE_EPOCH`` is no number of seconds.
-        ProgramMissing: git is not installed.
+
+def local_now(name: str = "UTC") -> datetime:
+    """Return the time of now in the host's time zone, `LOCALE.TIMEZONE`; else as `utc_now`.
+
+    Example:
+        >>> jinja("{{ local_now().strftime('%d.%m.%Y %H:%M') }}")
+        01.01.2026 01:00
+    """
+    return utc_now().astimezone(zone(name))
+
+
+def created_at(path: Path) -> datetime:
+    """Return when a local file was changed last: the time of its last commit, in UTC.
+
+    ``SOURCE_DATE_EPOCH`` goes before it where it is set; of a file that is in no commit it is 1970.
+    What the file system says is never asked, as each checkout makes that anew. In a shallow clone
+    git knows one commit only, which then is everybody's last.
+
+    Example:
+        >>> jinja("{{ ('motd' | created_at).strftime('%Y-%m-%d') }}")
+        2026-01-01
     """
     fixed = given()
     if fixed is not None:
