@@ -15,12 +15,12 @@ SMALL = st.one_of(
     st.builds(
         lambda number, prefix: IPv4Network((number, prefix), strict=False),
         st.integers(0, 2**32 - 1),
-        st.integers(20, 32),
+        st.integers(24, 32),
     ),
     st.builds(
         lambda number, prefix: IPv6Network((number, prefix), strict=False),
         st.integers(0, 2**128 - 1),
-        st.integers(116, 128),
+        st.integers(120, 128),
     ),
 )
 ANY = st.one_of(

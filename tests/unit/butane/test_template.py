@@ -29,9 +29,35 @@ def test_text_passes_untouched() -> None:
     assert rendered(source).text == source.replace("{{ '{{' }}", "{{")
 
 
-def test_windows_lines() -> None:
-    """Line endings are kept."""
-    assert rendered("a\r\n{{ x }}\r\n", x=1).text == "a\r\n1\r\n"
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a\r\n{{ x }}\r\n", "a\r\n1\r\n"),
+        ("a\r\n{{ x }}\nb\rc\n\r\n", "a\r\n1\nb\rc\n\r\n"),
+        ("{% if x %}\r\na\n{% endif %}\r\n", "\r\na\n\r\n"),
+        ("{{ [x,\r\n  2,\n  3] | length }}\r\n", "3\r\n"),
+        ("{% set y %}a\r\n{% endset %}{{ y | length }}\n", "3\n"),
+        ("{{ 'a\r\nb' | length }}\n", "4\n"),
+        ("\x1c\x1d{{ x }}\r\n", "\x1c\x1d1\r\n"),
+        ("\x0c\u2028{{ x }}\x85\r\n", "\x0c\u20281\x85\r\n"),
+    ],
+)
+def test_r_2_1_load_text_line_endings(source: str, expected: str) -> None:
+    """Each line keeps its own ending, also where they differ."""
+    assert rendered(source, x=1).text == expected
+
+
+def test_lines_are_those_of_an_editor() -> None:
+    """A line ends where editors end it, so that findings point where one looks."""
+    source = "a\x0c\u2028\r\nb\n{{ missing }}\n"
+    assert refused(source)[0].startswith("x.bu:3: ")
+    output = rendered("a\x0c\u2028\r\nb c\n")
+    assert output.locate(2, 3) == Place("x.bu", 2, 3)
+
+
+def test_marks_of_lines_cannot_be_written() -> None:
+    """What looks like one of our marks is text like any other."""
+    assert rendered("\0001\1{{ x }}\n", x="\0002\1").text == "\0001\1\0002\1\n"
 
 
 def test_r_2_1_jinja_run_keeps_trailing_newline() -> None:
@@ -45,7 +71,10 @@ def test_r_2_1_jinja_run_refuses_undefined_names() -> None:
     source = "{{ HOSTNAME }}\n{{ HOSTNAM }}\n{% for x in ports %}\n{% endfor %}\n{{ web.pot }}\n"
     assert refused(source, HOSTNAME="a", web={"port": 1}) == [
         "x.bu:2: error[undefined-name]: HOSTNAM is not defined\n  hint: did you mean HOSTNAME?",
-        "x.bu:3: error[undefined-name]: ports is not defined\n  hint: known here: HOSTNAME, web",
+        (
+            "x.bu:3: error[undefined-name]: ports is not defined\n  hint: define it as a variable, or"
+            " give it a default where it is used"
+        ),
         "x.bu:5: error[undefined-name]: a mapping has no pot\n  hint: did you mean port?",
     ]
 
@@ -159,6 +188,38 @@ def test_marks_stay_out_of_values(source: str) -> None:
 def test_json_for_yaml() -> None:
     """JSON in a template has no surrogate pairs, which YAML does not know."""
     assert rendered("{{ x | tojson }}", x="a\n\U0001f600").text == '"a\\n\U0001f600"'
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ ''.__class__ }}",
+        "{{ x.__class__.__mro__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ '{0.__class__}'.format(x) }}",
+        "{{ range(10000000) | list }}",
+        "{{ 2 ** 10 ** 9 }}",
+        "{{ 'x' * 10 ** 12 }}",
+        "{{ 10 ** 12 * [1] }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% include '/etc/passwd' %}",
+        "{{ '\\ud800' }}",
+    ],
+)
+def test_what_a_template_cannot(expression: str) -> None:
+    """A template reaches no files and nothing of Python, and ends in time."""
+    assert refused(f"\n{expression}\n", x="text")
+
+
+@pytest.mark.parametrize("power", ["2 ** 9", "2 ** -1", "'ab' * 2", "[1] * 0", "1.5 ** 2"])
+def test_powers_and_products(power: str) -> None:
+    """Those that fit are computed."""
+    assert rendered(f"{{{{ {power} }}}}").text == str(eval(power))
+
+
+def test_misspelt_functions() -> None:
+    """A function is suggested as a name is."""
+    assert "did you mean utc_now?" in refused("{{ utc_nwo() }}")[0]
 
 
 def test_output_does_not_print() -> None:

@@ -101,7 +101,7 @@ class Localizer:
             self._complain(written, "unknown-template", message, hint)
             return None
         if not _names_files(node):
-            message = "there is no local file to make something of here"
+            message = "there is no local file here"
             hint = "inline text is rendered with the file it stands in: remove the key"
             if kind == SELINUX:
                 hint = "name the module's source with contents.local"

@@ -17,7 +17,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.report import Severity
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Items, Place, Table, parse
+from toolbox.lib.inventory.document import Items, Place, Scalar, Table, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,6 +144,9 @@ class _Renderer:
         node, findings = parse(rendered.text, file, rendered.locate)
         self.findings += findings
         if node is None or (not isinstance(node, Table) and findings):
+            return None
+        if isinstance(node, Scalar) and node.is_null:
+            # Reason: a mark of where a document begins, and no document, is nothing as well.
             return None
         if not isinstance(node, Table):
             message = "a Butane config is a mapping"

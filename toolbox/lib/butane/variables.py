@@ -77,7 +77,9 @@ def resolve(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]
     try:
         contract = Contract.model_validate(written)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        # Reason: a default that is made from what is wrong is no second mistake.
+        made = "default_factory_not_called"
+        details = [d for d in error.errors(include_url=False) if d["type"] != made]
         problems += [_problem(detail) for detail in details]
         wrong = {detail["loc"][0] for detail in details}
         right = {name: value for name, value in written.items() if name not in wrong}
@@ -96,7 +98,7 @@ def _misspelt(name: str, known: Iterable[str]) -> Iterator[Problem]:
     plain = "".join(letter for letter in name if not letter.isdecimal())
     alike = difflib.SequenceMatcher(None, name, close).ratio() >= ALIKE
     if alike and plain not in (close, "".join(x for x in close if not x.isdecimal())):
-        message = f"{name} is almost a name that every template has"
+        message = f"{name} is almost a name of the contract"
         hint = f"did you mean {close}? else take another name"
         yield Problem((name,), "misspelt-name", message, hint, key=True)
 
