@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from toolbox.lib.butane import reference
 from toolbox.lib.butane.contract import GIVEN, Contract
-from toolbox.lib.butane.variables import keys
+from toolbox.lib.butane.variables import keys, resolve
+from toolbox.lib.inventory.document import parse, value
 from toolbox.lib.inventory.schema import RESERVED
 
 if TYPE_CHECKING:
@@ -48,6 +50,16 @@ def test_every_key_has_a_meaning(root: Path) -> None:
     assert all(row[-1] for row in rows)
     assert set(GIVEN) <= written
     assert {name for name in nested if name not in Contract.model_fields} <= written
+
+
+def test_example_of_the_contract(root: Path) -> None:
+    """The variables that the page shows are right."""
+    text = (root / "docs/reference/environment-contract.md").read_text()
+    (block,) = re.findall(r"```yaml[^\n]*\n(.*?)```", text, re.DOTALL)
+    variables = value(parse(block, "project.yaml")[0])["variables"]
+
+    assert variables
+    assert not resolve(variables)[1]
 
 
 def test_given_names_are_reserved() -> None:

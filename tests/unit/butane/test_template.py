@@ -72,8 +72,8 @@ def test_r_2_1_jinja_run_refuses_undefined_names() -> None:
     assert refused(source, HOSTNAME="a", web={"port": 1}) == [
         "x.bu:2: error[undefined-name]: HOSTNAM is not defined\n  hint: did you mean HOSTNAME?",
         (
-            "x.bu:3: error[undefined-name]: ports is not defined\n  hint: define it as a variable, or"
-            " give it a default where it is used"
+            "x.bu:3: error[undefined-name]: ports is not defined\n"
+            "  hint: define it as a variable, or give it a default where it is used"
         ),
         "x.bu:5: error[undefined-name]: a mapping has no pot\n  hint: did you mean port?",
     ]
@@ -198,7 +198,7 @@ def test_json_for_yaml() -> None:
         "{{ cycler.__init__.__globals__ }}",
         "{{ '{0.__class__}'.format(x) }}",
         "{{ range(10000000) | list }}",
-        "{{ 2 ** 10 ** 9 }}",
+        "{{ 2 ** (10 ** 9) }}",
         "{{ 'x' * 10 ** 12 }}",
         "{{ 10 ** 12 * [1] }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",

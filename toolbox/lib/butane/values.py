@@ -7,6 +7,7 @@ pydantic, so it is imported only where templates are rendered.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import LiteralString, NoReturn
 
 from pydantic_core import PydanticCustomError
@@ -102,6 +103,11 @@ def timezone(text: str) -> str:
     """Take the name of a time zone."""
     from zoneinfo import available_timezones
 
+    from toolbox.lib.butane import times
+
+    with suppress(ValueError):
+        times.zone(text)
+        return text
     zones = available_timezones()
     # Reason: a system without the data knows no zones at all.
     if zones and text not in zones:
