@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from toolbox.lib.butane.filters import FILTERS
 from toolbox.lib.butane.template import Rendered, render
 from toolbox.lib.inventory.document import Place
 
@@ -215,6 +218,38 @@ def test_what_a_template_cannot(expression: str) -> None:
 def test_powers_and_products(power: str) -> None:
     """Those that fit are computed."""
     assert rendered(f"{{{{ {power} }}}}").text == str(eval(power))
+
+
+PIECES = st.sampled_from(
+    [
+        *("{{ ", " }}", "{% ", " %}", "{# ", " #}", "-%}", "{%-", "\r\n", "\n", "\r", "\0", "\x1c"),
+        *("if x", "else", "endif", "for y in x", "endfor", "set z", "endset", "raw", "endraw"),
+        *("x", "y", "|", ".", "(", ")", "[", "]", "'", '"', "1", "-", "*", "~", "=", ",", ":", " "),
+        *FILTERS,
+        *("macro m()", "endmacro", "filter upper", "endfilter", "with", "endwith", "utc_now()"),
+    ]
+)
+
+
+@settings(max_examples=1000)
+@given(st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=20).map("".join))
+def test_any_template_is_answered(source: str) -> None:
+    """Whatever is written comes out, or is told with its line; nothing else happens."""
+    output, findings = render(source, "x.bu", {"x": ["10.0.0.1/24", "a"]})
+    assert (output is None) == any(finding.severity == "error" for finding in findings)
+    lines = source.count("\n") + 1
+    assert all(1 <= (finding.line or 1) <= lines for finding in findings)
+    if output is not None:
+        assert len(output.lines) == len(output.text.split("\n"))
+        assert all(1 <= line <= lines for line in output.lines)
+
+
+@given(st.text().filter(lambda text: "{" not in text))
+def test_any_text_passes(source: str) -> None:
+    """A text without a brace comes out as it is, its lines where they were."""
+    output = rendered(source)
+    assert output.text == source
+    assert output.lines == tuple(range(1, source.count("\n") + 2))
 
 
 def test_misspelt_functions() -> None:
