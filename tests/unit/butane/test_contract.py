@@ -101,7 +101,7 @@ def test_own_names_are_free() -> None:
     ("name", "close"),
     [
         ("INTERNAL_CDIR", "INTERNAL_CIDR"),
-        ("FRONTENT", None),
+        ("FRONTXND", None),
         ("DNS_RESOLVR", "DNS_RESOLVER"),
         ("RPM_OSTREE_INSTAL", None),
         ("UPDATE_SERVCE", "UPDATE_SERVICE"),
@@ -169,10 +169,10 @@ def test_slips_of_names(name: str, close: str | None) -> None:
             "did you mean true?",
         ),
         (
-            {"FRONTEND": {"VERBOSITY": "DEBUGG"}},
+            {"FRONTEND": {"VERBOSITY": "DEBUQ"}},
             "FRONTEND.VERBOSITY",
             (
-                "FRONTEND.VERBOSITY: 'DEBUGG' is none of 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR',"
+                "FRONTEND.VERBOSITY: 'DEBUQ' is none of 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR',"
                 " 'FATAL' or 'PANIC'"
             ),
             "did you mean DEBUG?",
