@@ -329,6 +329,77 @@ def test_a_loop_around_a_whole_file(bare: Workbench) -> None:
     assert contents(bare) == {"/a": "1", "/b": "2"}
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ27pSvqm8NYtkLO8kAIH0sWbVBoFYGD+1mvaAZxG0yd k"
+CHILD = b'{"ignition": {"version": "3.4.0"}}\r\n'
+BYTES = bytes(range(256))
+PEM = b"-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "data"),
+    [
+        (
+            "storage: {luks: [{name: d, device: /dev/x, key_file: {local: k}}]}",
+            ("storage", "luks", 0, "keyFile"),
+            BYTES,
+        ),
+        (
+            "storage: {files: [{path: /x, append: [{inline: a}, {local: k}]}]}",
+            ("storage", "files", 0, "append", 1),
+            BYTES,
+        ),
+        (
+            "ignition: {security: {tls: {certificate_authorities: [{local: k}]}}}",
+            ("ignition", "security", "tls", "certificateAuthorities", 0),
+            PEM,
+        ),
+        ("ignition: {config: {merge: [{local: k}]}}", ("ignition", "config", "merge", 0), CHILD),
+        ("ignition: {config: {replace: {local: k}}}", ("ignition", "config", "replace"), CHILD),
+    ],
+)
+def test_r_2_1_inline_local_files_contents(
+    bare: Workbench, written: str, path: tuple[str | int, ...], data: bytes
+) -> None:
+    """Wherever Butane takes a local file, its bytes arrive."""
+    found = config(bare.write({"main.bu": f"{HEAD}{written}\n", "k": data}))
+    for step in path:
+        found = found[step]
+    assert raw(found) == data
+
+
+def test_r_2_1_inline_local_files_texts(bare: Workbench) -> None:
+    """Units, drop-ins and keys are texts in the config; each of their lines arrives."""
+    bare.write(
+        {
+            "main.bu": (
+                f"{HEAD}passwd:\n  users: [{{name: core, ssh_authorized_keys_local: [k, k2]}}]\n"
+                "systemd:\n  units:\n    - name: a.service\n      contents_local: u\n"
+                "      dropins: [{name: d.conf, contents_local: d}]\n"
+            ),
+            "k": f"{KEY}\r\n\n{KEY}2\n",
+            "k2": f"{KEY}3",
+            "u": "[Service]\r\nExecStart=/bin/true {{ x }}",
+            "d": "",
+        }
+    )
+    found = config(bare)
+    assert found["passwd"]["users"][0]["sshAuthorizedKeys"] == [KEY, f"{KEY}2", f"{KEY}3"]
+    (unit,) = found["systemd"]["units"]
+    assert unit["contents"] == "[Service]\r\nExecStart=/bin/true {{ x }}"
+    assert unit["dropins"] == [{"contents": "", "name": "d.conf"}]
+
+
+@pytest.mark.parametrize("key", ["contents_local", "dropins: [{name: d.conf, contents_local"])
+def test_a_unit_of_bytes(bare: Workbench, key: str) -> None:
+    """A unit is a text in the config, so one that is none is refused, not damaged."""
+    end = "}]" if key.startswith("dropins") else ""
+    source = f"{HEAD}systemd:\n  units:\n    - name: a.service\n      {key}: u{end}\n"
+    bare.write({"main.bu": source, "u": b"[Service]\n# gr\xfcn\n"})
+    (finding,) = bare.refusal()
+    assert finding.startswith("hosts/web/main.bu:6:")
+    assert "error[not-text]: hosts/web/u is not UTF-8 text, as its byte 14 shows" in finding
+
+
 def test_rendered_files_keep_secrets_to_themselves(bench: Workbench) -> None:
     """A rendered file may hold secrets; a mistake in it does not tell them."""
     source = file("x").replace("contents", "template: jinja\n      contents")

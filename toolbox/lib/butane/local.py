@@ -72,7 +72,8 @@ class Localizer:
             fields.pop(TEMPLATE, None)
         for key, child in fields.items():
             if is_local(key):
-                fields[key] = self._local(child, folder=within == TREES, kind=kind)
+                wanted = "folder" if within == TREES else "text" if key != "local" else "file"
+                fields[key] = self._local(child, wanted, kind=kind)
             else:
                 fields[key] = self._node(child, key, kind=kind)
         return Table(fields, node.place, node.keys)
@@ -108,19 +109,30 @@ class Localizer:
             self._complain(written, "needless-template", message, hint)
         return kind
 
-    def _local(self, node: Node, *, folder: bool, kind: str | None) -> Node:
+    def _local(self, node: Node, wanted: str, *, kind: str | None) -> Node:
         if isinstance(node, Items):
-            staged = (self._local(item, folder=folder, kind=kind) for item in node.items)
+            staged = (self._local(item, wanted, kind=kind) for item in node.items)
             return Items(tuple(staged), node.place)
         if not isinstance(node, Scalar) or node.is_null:
             return node
         try:
-            path = resolve(self.layer, node.text, folder=folder)
+            path = resolve(self.layer, node.text, folder=wanted == "folder")
         except LocalError as error:
             self._complain(node, error.code, str(error), error.hint)
             return node
+        if kind is None and wanted == "text":
+            self._check_text(node, path)
         name = self._made(node, path, kind) if kind else self.stage.link(path)
         return Scalar(name or node.text, TEXT if node.tag == PLAIN else node.tag, node.place)
+
+    def _check_text(self, node: Scalar, path: Path) -> None:
+        """Refuse bytes where Ignition takes a text: Butane would put other characters there."""
+        try:
+            path.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            file = f"{self.layer.label}/{_clean(node.text)}"
+            message = f"{file} is not UTF-8 text, as its byte {error.start} shows"
+            self._complain(node, "not-text", message, "save it as UTF-8")
 
     def _made(self, node: Scalar, path: Path, kind: str) -> str | None:
         """Return the staged name of what is made of a local file."""
