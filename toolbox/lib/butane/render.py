@@ -40,6 +40,7 @@ class ButaneConfig:
         layers: Where it is from, the later over the earlier.
         origins: Where each piece of the text was written.
         environment: The names its templates saw.
+        configs: What was merged, the later over the earlier.
     """
 
     host: Host
@@ -48,6 +49,7 @@ class ButaneConfig:
     layers: tuple[Layer, ...]
     origins: Origins = field(repr=False)
     environment: Environment = field(repr=False)
+    configs: tuple[Table, ...] = field(repr=False)
 
 
 @contextmanager
@@ -80,7 +82,8 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         if findings:
             raise refusal(host, findings, names)
         written, origins = write(merged)
-        yield ButaneConfig(host, Secret(written), stage.folder, found, origins, names)
+        text, parts = Secret(written), tuple(configs)
+        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts)
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:

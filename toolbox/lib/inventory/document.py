@@ -15,6 +15,7 @@ from toolbox.lib.core.report import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from yaml.error import MarkedYAMLError
     from yaml.nodes import MappingNode
     from yaml.nodes import Node as YamlNode
 
@@ -133,7 +134,7 @@ def parse(
         mark = error.problem_mark or error.context_mark
         place = located(mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = error.problem or "this is not YAML"
-        message = f"{error.context}: {problem}" if error.context else problem
+        message = f"{_context(error, located)}: {problem}" if error.context else problem
         return None, [place.finding("yaml-syntax", message, _syntax_hint(problem))]
     except (YAMLError, ValueError) as error:
         return None, [Place(file).finding("yaml-syntax", f"this is not YAML: {error}")]
@@ -236,6 +237,14 @@ class _Reader:
             return [table for table in tables if isinstance(table, Table)]
         self.complain(node, "yaml-merge", "<< wants a mapping or a list of mappings")
         return []
+
+
+def _context(error: MarkedYAMLError, locate: Callable[[int, int], Place]) -> str:
+    """Return what was being read, and where that begins if it is on another line."""
+    began, ended = error.context_mark, error.problem_mark
+    if not began or not ended or began.line == ended.line:
+        return str(error.context)
+    return f"{error.context} that begins on line {locate(began.line + 1, 1).line}"
 
 
 def _syntax_hint(problem: str) -> str | None:

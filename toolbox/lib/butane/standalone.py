@@ -1,0 +1,174 @@
+"""Translation of one Butane file outside of any project.
+
+The file goes to Butane byte for byte, or as what it renders to where it is a template, so what
+Butane accepts is accepted, and what it refuses is refused. Only the words about it are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from toolbox.lib.butane import complaint, origins, template
+from toolbox.lib.butane.origins import Origins
+from toolbox.lib.butane.translate import butane, unexplained, validate, words
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.files import sha256
+from toolbox.lib.core.report import Severity
+from toolbox.lib.inventory.document import Place, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from toolbox.lib.core.report import Finding
+
+SUFFIX = ".bu.j2"
+"""A file of this name is a template."""
+
+IGNITION, MACHINE_CONFIG = "Ignition", "MachineConfig"
+SYNTAX = "yaml-syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is translated.
+
+    Attributes:
+        files_dir: Folder of the local files it may name.
+        names: What it may use as a template; None means that it is none.
+        strict: Refuse what Butane only warns of.
+        raw: Make Ignition of the variant openshift, too.
+    """
+
+    files_dir: Path | None = None
+    names: Mapping[str, str] | None = None
+    strict: bool = False
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What became of a file.
+
+    Attributes:
+        output: What Butane made of it, byte for byte.
+        kind: ``Ignition`` or ``MachineConfig``.
+        sha256: Hash of the output, ``sha256-<hex>``.
+        findings: What is to say about the file, though it is accepted.
+    """
+
+    output: bytes = field(repr=False)
+    kind: str
+    sha256: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A config as Butane reads it, and where its pieces were written.
+
+    Attributes:
+        file: Its name in findings.
+        data: What Butane reads.
+        locate: Tells where a line and column of that was written.
+        pieces: Where its values were written.
+        mistakes: What our own reader of YAML finds wrong.
+    """
+
+    file: str
+    data: bytes
+    locate: Callable[[int, int], Place]
+    pieces: Origins
+    mistakes: tuple[Finding, ...]
+
+    def value(self, path: str) -> Place | None:
+        """Return the place of the value at a path, or of the nearest one around it."""
+        return self.pieces.value(path)
+
+    def key(self, path: str) -> Place | None:
+        """Return the place of the key at a path, or of the nearest value around it."""
+        return self.pieces.key(path)
+
+    def line(self, number: int) -> Place | None:
+        """Return the place of a line of the config, counted from 1."""
+        return Place(self.file, self.locate(number, 1).line)
+
+
+def translate(source: bytes, file: str, options: Options) -> Translated:
+    """Translate a file as Butane does, and validate what comes out.
+
+    Args:
+        source: Its contents.
+        file: Its name in findings.
+        options: How.
+
+    Returns:
+        The translation.
+
+    Raises:
+        ToolboxError: The template, Butane or Ignition refuses it; the findings tell where.
+        HabitatError: Butane or ignition-validate is not installed.
+    """
+    written = _read(source, file, options.names)
+    whole = Place(file)
+    result = butane(
+        written.data, files_dir=options.files_dir, strict=options.strict, raw=options.raw
+    )
+    complaints = complaint.read(words(result))
+    if not result.ok:
+        raise _refused(file, _explained(written, complaints) or [unexplained(result, whole)])
+    kind = IGNITION if result.stdout.startswith(b"{") else MACHINE_CONFIG
+    if kind == IGNITION:
+        validated = validate(result.stdout)
+        complaints += complaint.read(words(validated))
+        if not validated.ok:
+            raise _refused(file, _explained(written, complaints) or [unexplained(validated, whole)])
+    found = tuple(_explained(written, complaints))
+    return Translated(result.stdout, kind, sha256(result.stdout), found)
+
+
+def is_template(file: str) -> bool:
+    """Tell whether a file is a template by its name."""
+    return file.endswith(SUFFIX)
+
+
+def _refused(file: str, findings: list[Finding]) -> ToolboxError:
+    count = sum(finding.severity is Severity.ERROR for finding in findings)
+    if not count:
+        message = f"{file} is refused for its warnings, as --strict wants it"
+        hint = "the same without --strict is accepted"
+        return ToolboxError(message, hint=hint, findings=findings)
+    mistakes = f"{count} mistake{'s' if count > 1 else ''}"
+    return ToolboxError(f"{file} is refused: it has {mistakes}", findings=findings)
+
+
+def _explained(written: _Source, complaints: list[complaint.Complaint]) -> list[Finding]:
+    """Return complaints at their places; of several about one thing the more exact one."""
+    syntax = [item for item in written.mistakes if item.code == SYNTAX]
+    # Reason: libyaml tells the line of a mistake, yaml.v3 often the one before or after.
+    kept = [item for item in complaints if not (syntax and item.code == SYNTAX)]
+    whole = Place(written.file)
+    found = [*syntax, *(item.finding(written, whole) for item in dict.fromkeys(kept))]
+    return sorted(dict.fromkeys(found), key=lambda item: (item.line or 0, item.column or 0))
+
+
+def _read(source: bytes, file: str, names: Mapping[str, str] | None) -> _Source:
+    """Return a config with the places of its pieces, rendered where it is a template."""
+    try:
+        text = source.decode()
+    except UnicodeDecodeError as error:
+        place = Place(file, source.count(b"\n", 0, error.start) + 1)
+        finding = place.finding("not-text", f"byte {error.start} is not UTF-8", "save it as UTF-8")
+        raise _refused(file, [finding]) from error
+    locate: Callable[[int, int], Place] = partial(Place, file)
+    if names is not None:
+        rendered, findings = template.render(text, file, names)
+        if rendered is None:
+            raise _refused(file, findings)
+        text, locate = rendered.text, rendered.locate
+    node, mistakes = parse(text, file, locate)
+    pieces = origins.of(node) if node is not None else Origins({}, {}, ())
+    data = source if names is None else text.encode()
+    return _Source(file, data, locate, pieces, tuple(mistakes))
