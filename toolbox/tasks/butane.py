@@ -39,7 +39,7 @@ def translate(  # noqa: PLR0913 - the options of a task
     _context: Context,
     file: str = "",
     files_dir: str = "",
-    set: Sequence[str] = (),  # noqa: A002 - the name of the option
+    set: Sequence[str] | None = None,  # noqa: A002 - the name of the option
     template: bool = False,  # noqa: FBT001, FBT002
     strict: bool = False,  # noqa: FBT001, FBT002
     raw: bool = False,  # noqa: FBT001, FBT002
@@ -61,7 +61,7 @@ def translate(  # noqa: PLR0913 - the options of a task
     if not file:
         message = "which file?"
         raise UsageError(message, hint="name one, or - for stdin")
-    names = _names(set)
+    names = _names(set or ())
     wanted = bool(names) or template or standalone.is_template(file)
     options = standalone.Options(
         files_dir=Path(files_dir) if files_dir else None,

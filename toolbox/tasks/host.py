@@ -142,7 +142,7 @@ SECRETS = "print private keys in clear, on a terminal, too"
 )
 def render(
     _context: Context,
-    name: Sequence[str] = (),
+    name: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
@@ -153,19 +153,21 @@ def render(
         invoke host.render web db --json
         invoke host.render web --secrets > web.bu
     """
+    from toolbox.lib.butane import portable
     from toolbox.lib.butane.render import render as rendered
     from toolbox.lib.inventory.choice import named
     from toolbox.lib.pki.identity import masked
     from toolbox.tasks import sim
 
     wanted = sim.project()
-    hosts = named(wanted, _split(name))
+    hosts = named(wanted, _split(name or ()))
     identity = _identity(wanted, make=secrets)
     items = []
     for host in hosts:
         with rendered(wanted, host, identity if secrets else masked(identity)) as config:
             layers = [layer.label for layer in config.layers]
-            items.append({"host": host.name, "layers": layers, "butane": config.text.reveal()})
+            text = portable.text(wanted, config)
+            items.append({"host": host.name, "layers": layers, "butane": text})
     if json:
         show.emit("host.render", items)
     else:
@@ -179,7 +181,7 @@ def render(
 )
 def ignition(
     _context: Context,
-    name: Sequence[str] = (),
+    name: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
@@ -200,7 +202,7 @@ def ignition(
         hint = "send it into a file or a pipe; --json masks the keys, --secrets prints them"
         raise UsageError(message, hint=hint)
     wanted = sim.project()
-    hosts = named(wanted, _split(name))
+    hosts = named(wanted, _split(name or ()))
     identity = _identity(wanted, make=True)
     outcomes = _well(pipeline.every(wanted, hosts, identity))
     if json:

@@ -30,6 +30,11 @@ MISSING = re.compile(r"error parsing (variant|version); must be specified")
 KINDS = re.compile(r"cannot unmarshal !!(\w+)(?: `(.*)`)? into (\S+)")
 TWICE = re.compile(r'mapping key "(.*)" already defined at line ([0-9]+)')
 
+TEXT_KIND = re.compile(
+    r"\w+\.(?:SSHAuthorizedKey|Group|Device|KernelArgument|NoProxyItem|\w+Option)"
+)
+"""Types of Butane's that are texts."""
+
 GO_KINDS = {"bool": "true or false", "int": "a whole number", "string": "a text"}
 YAML_KINDS = {"map": "a mapping", "seq": "a list"}
 HINTS = (
@@ -165,7 +170,7 @@ def _wanted(kind: str) -> str:
     """Return in words what Go wanted to have."""
     if kind.startswith("[]"):
         return "a list"
-    return GO_KINDS.get(kind, "a mapping")
+    return GO_KINDS["string"] if TEXT_KIND.fullmatch(kind) else GO_KINDS.get(kind, "a mapping")
 
 
 def _unknown_version(variant: str, version: str) -> Complaint:
@@ -176,6 +181,24 @@ def _unknown_version(variant: str, version: str) -> Complaint:
         return Complaint(Severity.ERROR, "unknown-version", message, hint, path="version")
     hint = f"variants: {', '.join(VERSIONS)}"
     return Complaint(Severity.ERROR, "unknown-variant", message, hint, path="variant")
+
+
+def bad_unit_line(unit: str) -> int | None:
+    """Return which line of a unit file is neither a section, an option nor a comment.
+
+    Butane says that a unit is invalid, but not where.
+
+    Returns:
+        The line, counted from 1, or None when there is none of the kind.
+    """
+    goes_on = False
+    for number, line in enumerate(unit.splitlines(), start=1):
+        text = line.strip()
+        plain = not text or text[0] in "#;" or (text[0] == "[" and text[-1] == "]")
+        if not goes_on and not plain and "=" not in text:
+            return number
+        goes_on = line.endswith("\\")
+    return None
 
 
 def _snake(path: str) -> str:

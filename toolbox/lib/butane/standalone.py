@@ -6,7 +6,7 @@ Butane accepts is accepted, and what it refuses is refused. Only the words about
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,19 +16,21 @@ from toolbox.lib.butane.translate import butane, unexplained, validate, words
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.report import Severity
-from toolbox.lib.inventory.document import Place, parse
+from toolbox.lib.inventory.document import Place, parse, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from toolbox.lib.core.report import Finding
+    from toolbox.lib.inventory.document import Node
 
 SUFFIX = ".bu.j2"
 """A file of this name is a template."""
 
 IGNITION, MACHINE_CONFIG = "Ignition", "MachineConfig"
 SYNTAX = "yaml-syntax"
+BAD_UNIT = "invalid unit content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Source:
     Attributes:
         file: Its name in findings.
         data: What Butane reads.
+        node: The same as a tree; None when it is none.
         locate: Tells where a line and column of that was written.
         pieces: Where its values were written.
         mistakes: What our own reader of YAML finds wrong.
@@ -79,6 +82,7 @@ class _Source:
 
     file: str
     data: bytes
+    node: Node | None
     locate: Callable[[int, int], Place]
     pieces: Origins
     mistakes: tuple[Finding, ...]
@@ -94,6 +98,26 @@ class _Source:
     def line(self, number: int) -> Place | None:
         """Return the place of a line of the config, counted from 1."""
         return Place(self.file, self.locate(number, 1).line)
+
+    def finding(self, item: complaint.Complaint) -> Finding:
+        """Return a complaint with its place."""
+        found = item.finding(self, Place(self.file))
+        if not item.message.startswith(BAD_UNIT) or found.line is None:
+            return found
+        unit = text_at(self.node, item.path) or ""
+        number = complaint.bad_unit_line(unit)
+        if number is None:
+            return found
+        bad = unit.splitlines()[number - 1].strip()
+        message = f"{item.message}, on line {number} of the unit: {bad}"
+        lines = self.data.decode().splitlines()
+        # Reason: how a text is folded or quoted decides on which line of the file its lines are.
+        same = (n for n, line in enumerate(lines, start=1) if line.strip() == bad)
+        written = ((self.line(n) or found).line or 0 for n in same)
+        line = next((n for n in written if n >= found.line), None)
+        if line is None:
+            return replace(found, message=message)
+        return replace(found, message=message, line=line, column=None)
 
 
 def translate(source: bytes, file: str, options: Options) -> Translated:
@@ -149,8 +173,7 @@ def _explained(written: _Source, complaints: list[complaint.Complaint]) -> list[
     syntax = [item for item in written.mistakes if item.code == SYNTAX]
     # Reason: libyaml tells the line of a mistake, yaml.v3 often the one before or after.
     kept = [item for item in complaints if not (syntax and item.code == SYNTAX)]
-    whole = Place(written.file)
-    found = [*syntax, *(item.finding(written, whole) for item in dict.fromkeys(kept))]
+    found = [*syntax, *(written.finding(item) for item in dict.fromkeys(kept))]
     return sorted(dict.fromkeys(found), key=lambda item: (item.line or 0, item.column or 0))
 
 
@@ -171,4 +194,4 @@ def _read(source: bytes, file: str, names: Mapping[str, str] | None) -> _Source:
     node, mistakes = parse(text, file, locate)
     pieces = origins.of(node) if node is not None else Origins({}, {}, ())
     data = source if names is None else text.encode()
-    return _Source(file, data, locate, pieces, tuple(mistakes))
+    return _Source(file, data, node, locate, pieces, tuple(mistakes))

@@ -110,6 +110,16 @@ class Table:
 Node = Scalar | Items | Table
 
 
+def text_at(node: Node | None, path: str) -> str | None:
+    """Return the text at a path such as ``systemd.units.0.contents``, None when none is there."""
+    for key in path.split("."):
+        if isinstance(node, Items) and key.isdecimal() and int(key) < len(node.items):
+            node = node.items[int(key)]
+        else:
+            node = node.get(key) if isinstance(node, Table) else None
+    return node.text if isinstance(node, Scalar) else None
+
+
 def parse(
     text: str, file: str, locate: Callable[[int, int], Place] | None = None
 ) -> tuple[Node | None, list[Finding]]:
