@@ -218,8 +218,9 @@ def ignition(
     for outcome in outcomes:
         if outcome.ignition:
             show.say(f"{outcome.host.name}: {outcome.ignition.sha256}")
-    if not json:
-        show.next_step("keep it to yourself: whoever reads it has the keys of the machine")
+    if secrets or not json:
+        show.say("it holds private keys: keep it to yourself")
+    show.next_step(f"{show.program()} sim boots machines from these configs")
 
 
 # Reason: the short form of --hosts would be -h, which asks for help.

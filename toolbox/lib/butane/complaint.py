@@ -78,7 +78,7 @@ class Complaint:
         message: What is wrong.
         hint: What to do.
         path: Of the value, such as ``storage.files.0.mode``; empty for the whole config.
-        line: Of the config that was read, where no path is known.
+        line: Of the config that was read, for where there is nothing at the path.
         about_key: Whether it is about the key of the value.
     """
 
@@ -100,9 +100,10 @@ class Complaint:
         found = None
         if self.path:
             found = places.key(self.path) if self.about_key else places.value(self.path)
-        elif self.line is not None:
+        if found is None and self.line is not None:
             found = places.line(self.line)
-        return found or whole
+        # Reason: what was merged of nothing was written nowhere.
+        return found if found and found.file else whole
 
     def finding(self, places: Places, whole: Place) -> Finding:
         """Return it with its place."""
@@ -133,8 +134,10 @@ def _read(lines: Sequence[str]) -> Iterator[Complaint]:
             message = f"the key {missing[1]} is missing"
             yield Complaint(Severity.ERROR, f"missing-{missing[1]}", message, HEAD, line=1)
         elif text == NO_SEMVER:
-            message = "this is no version"
-            yield Complaint(Severity.ERROR, "bad-version", message, "such as 1.6.0", "version")
+            # Reason: Butane says so of a version that is missing, too.
+            message = "the key version is missing, or is no version"
+            hint = "such as version: 1.6.0"
+            yield Complaint(Severity.ERROR, "bad-version", message, hint, "version", line=1)
 
 
 def _entry(entry: re.Match[str]) -> Complaint:
