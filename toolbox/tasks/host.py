@@ -151,7 +151,7 @@ def render(
     Examples:
         invoke host.render web
         invoke host.render web db --json
-        invoke host.render web --secrets > web.bu
+        (umask 077; invoke host.render web --secrets > web.bu)
     """
     from toolbox.lib.butane import portable
     from toolbox.lib.butane.render import render as rendered

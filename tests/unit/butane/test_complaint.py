@@ -106,6 +106,16 @@ FAILURE = "Error translating config: "
                 "variant",
             ),
         ),
+        (
+            f"{FAILURE}rhcos variant has been removed; use openshift variant instead",
+            Complaint(
+                ERROR,
+                "unknown-variant",
+                "Butane knows no variant rhcos any more",
+                "use openshift variant instead",
+                "variant",
+            ),
+        ),
     ],
 )
 def test_read(said: str, expected: Complaint) -> None:

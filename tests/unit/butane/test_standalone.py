@@ -98,8 +98,8 @@ def test_template() -> None:
     done = translate(f'{FILE}"{{{{ name }}}}"\n'.encode(), "x", Options(names={"name": "web"}))
 
     assert json.loads(done.output)["storage"]["files"][0]["contents"]["source"] == "data:,web"
-    (told,) = _refusal(f"{FILE}{{{{ nam }}}}\n", names={"name": "web"})
-    assert told == "x.bu:7: error[undefined-name]: nam is not defined\n  hint: did you mean name?"
+    (told,) = _refusal(f"{FILE}{{{{ names }}}}\n", names={"name": "web"})
+    assert told == "x.bu:7: error[undefined-name]: names is not defined\n  hint: did you mean name?"
 
 
 def test_line_of_a_template() -> None:

@@ -26,6 +26,7 @@ FAILURE = "Error translating config: "
 YAML_ENTRY = re.compile(r"(?:.*yaml: )?\s*line (?P<line>[0-9]+): (?P<message>.*)")
 NO_TRANSLATOR = re.compile(r"No translator exists for variant (\S*) with version (\S*)")
 NO_SEMVER = "error parsing version; must be a valid semver"
+REMOVED = re.compile(r"(\w+) variant has been removed; (.*)")
 MISSING = re.compile(r"error parsing (variant|version); must be specified")
 KINDS = re.compile(r"cannot unmarshal !!(\w+)(?: `(.*)`)? into (\S+)")
 TWICE = re.compile(r'mapping key "(.*)" already defined at line ([0-9]+)')
@@ -125,7 +126,7 @@ def _read(lines: Sequence[str]) -> Iterator[Complaint]:
         text = line.removeprefix(FAILURE)
         yaml = YAML_ENTRY.fullmatch(text)
         translator = NO_TRANSLATOR.fullmatch(text)
-        missing = MISSING.fullmatch(text)
+        missing, removed = MISSING.fullmatch(text), REMOVED.fullmatch(text)
         if yaml:
             yield _yaml(yaml)
         elif translator:
@@ -133,6 +134,9 @@ def _read(lines: Sequence[str]) -> Iterator[Complaint]:
         elif missing:
             message = f"the key {missing[1]} is missing"
             yield Complaint(Severity.ERROR, f"missing-{missing[1]}", message, HEAD, line=1)
+        elif removed:
+            message = f"Butane knows no variant {removed[1]} any more"
+            yield Complaint(Severity.ERROR, "unknown-variant", message, removed[2], "variant")
         elif text == NO_SEMVER:
             # Reason: Butane says so of a version that is missing, too.
             message = "the key version is missing, or is no version"

@@ -19,7 +19,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory.document import Place, parse, text_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from toolbox.lib.core.report import Finding
@@ -30,6 +30,7 @@ SUFFIX = ".bu.j2"
 
 IGNITION, MACHINE_CONFIG = "Ignition", "MachineConfig"
 SYNTAX = "yaml-syntax"
+DOCUMENTS = "several-documents"
 BAD_UNIT = "invalid unit content"
 
 
@@ -149,7 +150,7 @@ def translate(source: bytes, file: str, options: Options) -> Translated:
         complaints += complaint.read(words(validated))
         if not validated.ok:
             raise _refused(file, _explained(written, complaints) or [unexplained(validated, whole)])
-    found = tuple(_explained(written, complaints))
+    found = (*_explained(written, complaints), *_unread(written))
     return Translated(result.stdout, kind, sha256(result.stdout), found)
 
 
@@ -175,6 +176,14 @@ def _explained(written: _Source, complaints: list[complaint.Complaint]) -> list[
     kept = [item for item in complaints if not (syntax and item.code == SYNTAX)]
     found = [*syntax, *(written.finding(item) for item in dict.fromkeys(kept))]
     return sorted(dict.fromkeys(found), key=lambda item: (item.line or 0, item.column or 0))
+
+
+def _unread(written: _Source) -> Iterator[Finding]:
+    """Yield warnings of what Butane accepts because it does not read it."""
+    for item in written.mistakes:
+        if item.code == DOCUMENTS:
+            message = "another YAML document begins here, and Butane reads the first only"
+            yield replace(item, severity=Severity.WARNING, message=message)
 
 
 def _read(source: bytes, file: str, names: Mapping[str, str] | None) -> _Source:
