@@ -218,3 +218,14 @@ def test_why_of_what(invoke: Callable[..., Any], project: Path) -> None:
 
     assert ended.code == 2
     assert "which path or unit?" in ended.err
+
+
+def test_r_2_1_dict_get_bool_stdout_is_data_only(invoke: Callable[..., Any], project: Path) -> None:
+    """Nothing but the config is on stdout, whatever its templates ask."""
+    main = f"{HEAD}{{% if yes is defined and yes %}}{{% endif %}}storage: {{}}\n"
+    (project / "hosts/web/main.bu").write_text(main)
+
+    ended = invoke("host.render", "web")
+
+    lines = [line for line in ended.out.splitlines() if not line.startswith(" ")]
+    assert lines == ["variant: fcos", "version: 1.6.0", "passwd:", "storage:"]

@@ -126,3 +126,23 @@ def test_no_project(invoke: Callable[..., Any]) -> None:
 
     assert ended.code == 2
     assert "there is no project.yaml here or above" in ended.err
+
+
+def test_r_2_1_jinja_run_mistakes_are_told(invoke: Callable[..., Any], project: Path) -> None:
+    """Where a template is wrong is printed, not only known."""
+    (project / "hosts/web/main.bu").write_text(f"{HEAD}{{% if %}}\n")
+
+    ended = invoke("project.check")
+
+    assert ended.code == 1
+    assert "hosts/web/main.bu:3: error[template-syntax]: " in ended.err
+
+
+def test_2_4_butane_transpiler_is_strict(invoke: Callable[..., Any], project: Path) -> None:
+    """What Butane only warns of is a mistake, and called one."""
+    (project / "hosts/web/main.bu").write_text(f"{WELL}      moode: 0644\n")
+
+    ended = invoke("project.check", "--json")
+
+    (finding,) = json.loads(ended.out)["findings"]
+    assert (ended.code, finding["severity"], finding["line"]) == (1, "error", 6)

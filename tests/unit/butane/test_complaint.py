@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolbox.lib.butane import complaint
-from toolbox.lib.butane.complaint import VERSIONS, Complaint, bad_unit_line
+from toolbox.lib.butane.complaint import VERSIONS, Complaint
 from toolbox.lib.butane.origins import of
 from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory.document import Place, parse
@@ -149,18 +149,3 @@ def test_place(path: str, about_key: bool, line: int | None, expected: Place) ->
     item = Complaint(ERROR, "x", "y", path=path, line=line, about_key=about_key)
 
     assert item.place(of(node), Place("whole")) == expected
-
-
-@pytest.mark.parametrize(
-    ("unit", "line"),
-    [
-        ("[Service]\nExecStart=/x\n", None),
-        ("", None),
-        ("[Service]\n# a comment\n; another\n\nhello\n", 5),
-        ("[Service]\nExecStart=/x \\\n  --more\nhello\n", 4),
-        ("[Service]\nExecStart=/x \\\n\n[Install]\n", None),
-    ],
-)
-def test_bad_unit_line(unit: str, line: int | None) -> None:
-    """The line of a unit that is neither section, option, comment nor continued."""
-    assert bad_unit_line(unit) == line

@@ -185,7 +185,7 @@ def test_raw() -> None:
         ),
         (
             f'{ENABLED}      contents: "[Service]\\noops\\n"\n',
-            f"x.bu:7:17: error[butane]: {BAD_UNIT}, on line 2 of the unit: oops",
+            f"x.bu:7:17: error[butane]: {BAD_UNIT}, on line 2 of the unit",
         ),
     ],
 )
@@ -194,6 +194,23 @@ def test_refusals(text: str | bytes, told: str) -> None:
     (refused,) = _refusal(text)
 
     assert refused.startswith(told)
+
+
+def test_line_of_a_local_unit(tmp_path: Path) -> None:
+    """What is wrong in a local file is told with the line of that."""
+    (tmp_path / "a.service").write_text("[Service]\n\noops\n")
+    text = f"{ENABLED}      contents_local: a.service\n"
+
+    (told,) = _refusal(text, files_dir=tmp_path)
+
+    assert told == f"{tmp_path}/a.service:3: error[butane]: {BAD_UNIT}: oops"
+
+
+def test_several_documents() -> None:
+    """Of several documents Butane reads the first, which is worth a warning."""
+    (told,) = translate(f"{HEAD}---\na: 1\n".encode(), "x.bu", Options(strict=True)).findings
+
+    assert told.render().startswith("x.bu:4:1: warning[several-documents]: another YAML document")
 
 
 def test_without_butane(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,24 +190,6 @@ def _unknown_version(variant: str, version: str) -> Complaint:
     return Complaint(Severity.ERROR, "unknown-variant", message, hint, path="variant")
 
 
-def bad_unit_line(unit: str) -> int | None:
-    """Return which line of a unit file is neither a section, an option nor a comment.
-
-    Butane says that a unit is invalid, but not where.
-
-    Returns:
-        The line, counted from 1, or None when there is none of the kind.
-    """
-    goes_on = False
-    for number, line in enumerate(unit.splitlines(), start=1):
-        text = line.strip()
-        plain = not text or text[0] in "#;" or (text[0] == "[" and text[-1] == "]")
-        if not goes_on and not plain and "=" not in text:
-            return number
-        goes_on = line.endswith("\\")
-    return None
-
-
 def _snake(path: str) -> str:
     """Return a path of Ignition's JSON with its names as Butane writes them."""
     return re.sub(r"(?<=[a-z])([A-Z]+)", lambda match: f"_{match[1].lower()}", path)

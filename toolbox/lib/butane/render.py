@@ -52,6 +52,23 @@ class ButaneConfig:
     configs: tuple[Table, ...] = field(repr=False)
 
 
+def source_of(config: ButaneConfig, path: Path) -> str | None:
+    """Return the name in the project of a staged file, None for one that was rendered.
+
+    Args:
+        config: As `render` gives it, while its block lasts.
+        path: A path below its `files_dir`.
+    """
+    real = path.parent.resolve() / path.name
+    for layer in config.layers:
+        boundary, folder = layer.boundary.resolve(), layer.folder.resolve()
+        if real.is_relative_to(folder):
+            return f"{layer.label}/{real.relative_to(folder)}"
+        if real.is_relative_to(boundary):
+            return str(real.relative_to(boundary))
+    return None
+
+
 @contextmanager
 def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneConfig]:
     """Render a host's config for the time of a block.

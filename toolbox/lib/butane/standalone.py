@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import complaint, origins, template
+from toolbox.lib.butane import badunit, complaint, origins, template
+from toolbox.lib.butane.local import is_local
 from toolbox.lib.butane.origins import Origins
 from toolbox.lib.butane.translate import butane, unexplained, validate, words
 from toolbox.lib.core.errors import ToolboxError
@@ -20,7 +22,6 @@ from toolbox.lib.inventory.document import Place, parse, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.document import Node
@@ -31,7 +32,6 @@ SUFFIX = ".bu.j2"
 IGNITION, MACHINE_CONFIG = "Ignition", "MachineConfig"
 SYNTAX = "yaml-syntax"
 DOCUMENTS = "several-documents"
-BAD_UNIT = "invalid unit content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class _Source:
 
     Attributes:
         file: Its name in findings.
+        files_dir: Folder of the local files that it names.
         data: What Butane reads.
         node: The same as a tree; None when it is none.
         locate: Tells where a line and column of that was written.
@@ -82,6 +83,7 @@ class _Source:
     """
 
     file: str
+    files_dir: Path | None
     data: bytes
     node: Node | None
     locate: Callable[[int, int], Place]
@@ -103,22 +105,22 @@ class _Source:
     def finding(self, item: complaint.Complaint) -> Finding:
         """Return a complaint with its place."""
         found = item.finding(self, Place(self.file))
-        if not item.message.startswith(BAD_UNIT) or found.line is None:
-            return found
-        unit = text_at(self.node, item.path) or ""
-        number = complaint.bad_unit_line(unit)
-        if number is None:
-            return found
-        bad = unit.splitlines()[number - 1].strip()
-        message = f"{item.message}, on line {number} of the unit: {bad}"
+        unit = self._unit(item.path) if item.message.startswith(badunit.BEGINNING) else None
+        return badunit.told(found, unit) if unit else found
+
+    def _unit(self, path: str) -> badunit.Unit | None:
+        """Return the unit at a path, which may be a file of its own."""
+        text = text_at(self.node, path)
+        if text is None:
+            return None
+        if is_local(path.rpartition(".")[2]):
+            # Reason: Butane has read it, so it is there, unless it is gone in the meantime.
+            file = (self.files_dir or Path()) / text.lstrip("/")
+            unit = file.read_bytes().decode(errors="replace") if file.is_file() else ""
+            return badunit.Unit(unit, file=str(file))
         lines = self.data.decode().splitlines()
-        # Reason: how a text is folded or quoted decides on which line of the file its lines are.
-        same = (n for n, line in enumerate(lines, start=1) if line.strip() == bad)
-        written = ((self.line(n) or found).line or 0 for n in same)
-        line = next((n for n in written if n >= found.line), None)
-        if line is None:
-            return replace(found, message=message)
-        return replace(found, message=message, line=line, column=None)
+        placed = ((self.locate(n, 1).line or 0, line) for n, line in enumerate(lines, start=1))
+        return badunit.Unit(text, lines=tuple(placed))
 
 
 def translate(source: bytes, file: str, options: Options) -> Translated:
@@ -136,7 +138,7 @@ def translate(source: bytes, file: str, options: Options) -> Translated:
         ToolboxError: The template, Butane or Ignition refuses it; the findings tell where.
         HabitatError: Butane or ignition-validate is not installed.
     """
-    written = _read(source, file, options.names)
+    written = _read(source, file, options)
     whole = Place(file)
     result = butane(
         written.data, files_dir=options.files_dir, strict=options.strict, raw=options.raw
@@ -186,7 +188,7 @@ def _unread(written: _Source) -> Iterator[Finding]:
             yield replace(item, severity=Severity.WARNING, message=message)
 
 
-def _read(source: bytes, file: str, names: Mapping[str, str] | None) -> _Source:
+def _read(source: bytes, file: str, options: Options) -> _Source:
     """Return a config with the places of its pieces, rendered where it is a template."""
     try:
         text = source.decode()
@@ -195,12 +197,12 @@ def _read(source: bytes, file: str, names: Mapping[str, str] | None) -> _Source:
         finding = place.finding("not-text", f"byte {error.start} is not UTF-8", "save it as UTF-8")
         raise _refused(file, [finding]) from error
     locate: Callable[[int, int], Place] = partial(Place, file)
-    if names is not None:
-        rendered, findings = template.render(text, file, names)
+    if options.names is not None:
+        rendered, findings = template.render(text, file, options.names)
         if rendered is None:
             raise _refused(file, findings)
         text, locate = rendered.text, rendered.locate
     node, mistakes = parse(text, file, locate)
     pieces = origins.of(node) if node is not None else Origins({}, {}, ())
-    data = source if names is None else text.encode()
-    return _Source(file, data, node, locate, pieces, tuple(mistakes))
+    data = source if options.names is None else text.encode()
+    return _Source(file, options.files_dir, data, node, locate, pieces, tuple(mistakes))

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import complaint
+from toolbox.lib.butane import badunit, complaint
 from toolbox.lib.butane.bootstrap import HASH_FILE
-from toolbox.lib.butane.render import refusal
+from toolbox.lib.butane.local import is_local
+from toolbox.lib.butane.render import refusal, source_of
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Place
+from toolbox.lib.inventory.document import Place, parse, text_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,5 +149,29 @@ def _findings(config: ButaneConfig, result: Result) -> list[Finding]:
     said = words(result).replace(f"{config.files_dir}/", "")
     whole = Place(config.layers[-1].label)
     clean = config.environment.redacted
-    found = (item.finding(config.origins, whole) for item in complaint.read(said))
+    found = (_finding(config, item, whole) for item in complaint.read(said))
     return list(dict.fromkeys(replace(item, message=clean(item.message)) for item in found))
+
+
+def _finding(config: ButaneConfig, item: complaint.Complaint, whole: Place) -> Finding:
+    found = item.finding(config.origins, whole)
+    unit = _unit(config, item.path, found) if item.message.startswith(badunit.BEGINNING) else None
+    return badunit.told(found, unit) if unit else found
+
+
+def _unit(config: ButaneConfig, path: str, found: Finding) -> badunit.Unit | None:
+    """Return the unit at a path of a config, and the lines of the file that it was written in."""
+    node, _ = parse(config.text.reveal(), "")
+    text = text_at(node, path)
+    if text is None:
+        return None
+    if is_local(path.rpartition(".")[2]):
+        file = config.files_dir / text
+        unit = file.read_bytes().decode(errors="replace") if file.is_file() else ""
+        return badunit.Unit(unit, file=source_of(config, file))
+    for layer in config.layers:
+        name = (found.file or "").removeprefix(f"{layer.label}/")
+        if name != found.file and (layer.folder / name).is_file():
+            lines = (layer.folder / name).read_bytes().decode(errors="replace").splitlines()
+            return badunit.Unit(text, lines=tuple(enumerate(lines, start=1)))
+    return badunit.Unit(text)

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.render import source_of
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import Items, Scalar, Table, parse
 
@@ -260,16 +261,7 @@ class _Judge:
         if path is None:
             local = next(_locals(found.item), None)
             path = self.config.files_dir / local if local else None
-        if path is None or path.parent.name == "made":
-            return None
-        real = path.parent.resolve() / path.name
-        for layer in self.config.layers:
-            boundary, folder = layer.boundary.resolve(), layer.folder.resolve()
-            if real.is_relative_to(folder):
-                return f"{layer.label}/{real.relative_to(folder)}"
-            if real.is_relative_to(boundary):
-                return str(real.relative_to(boundary))
-        return None
+        return source_of(self.config, path) if path else None
 
 
 def _locals(node: Node) -> Iterator[str]:
