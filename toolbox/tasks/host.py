@@ -146,7 +146,7 @@ def render(
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Print the Butane config of a host: all its files rendered and merged, private keys masked.
+    """Print the merged Butane config of a host, its private keys masked.
 
     Examples:
         invoke host.render web
@@ -185,7 +185,7 @@ def ignition(
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Print the Ignition config of a host, with its private keys, for a file or a pipe.
+    """Print the Ignition config of a host for a file or a pipe, private keys and all.
 
     Examples:
         (umask 077; invoke host.ignition web > web.ign)
@@ -238,7 +238,7 @@ def why(
     hosts: str = "",
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Tell which layer, file and line put a file or unit on a host, and what it won over.
+    """Tell which file and line put something on a host, and what it won over.
 
     Examples:
         invoke host.why /etc/hostname

@@ -170,6 +170,7 @@ def test_items_of_a_loop_are_told_apart(bare: Workbench) -> None:
     [
         ("/etc/greting", "did you mean /etc/greeting?"),
         ("wep.service", "did you mean web.service?"),
+        ("sshd.service", None),
         ("/srv", "nothing names the folder itself; in it: /srv/data"),
         ("/zzz", None),
     ],

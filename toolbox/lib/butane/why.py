@@ -116,6 +116,11 @@ def suggestion(config: ButaneConfig, what: str) -> str | None:
     if below:
         more = ", and more" if len(below) > MANY else ""
         return f"nothing names the folder itself; in it: {', '.join(below[:MANY])}{more}"
+    if not what.startswith("/"):
+        # Reason: by their endings all services would be alike.
+        stems = {name.rpartition(".")[0] or name: name for name in known if name[:1] != "/"}
+        close = spelling.closest(what.rpartition(".")[0] or what, stems)
+        return f"did you mean {stems[close]}?" if close else None
     close = spelling.closest(what, known)
     return f"did you mean {close}?" if close else None
 
