@@ -11,6 +11,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory.document import Place, parse
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
+GONE = "no such file or directory"
 FAILURE = "Error translating config: "
 
 
@@ -34,6 +35,16 @@ FAILURE = "Error translating config: "
         (
             "error at $.passwd.users.0.sshAuthorizedKeys: wrong",
             Complaint(ERROR, "butane", "wrong", path="passwd.users.0.ssh_authorized_keys"),
+        ),
+        (
+            f"error at $.storage.files.0.contents.local, line 7 col 16: open d/x: {GONE}",
+            Complaint(
+                ERROR,
+                "missing-local",
+                "there is no d/x",
+                "local files are looked for in the folder of --files-dir",
+                path="storage.files.0.contents.local",
+            ),
         ),
         (
             "warning: config generated has no meaning",

@@ -28,6 +28,7 @@ NO_TRANSLATOR = re.compile(r"No translator exists for variant (\S*) with version
 NO_SEMVER = "error parsing version; must be a valid semver"
 REMOVED = re.compile(r"(\w+) variant has been removed; (.*)")
 MISSING = re.compile(r"error parsing (variant|version); must be specified")
+NO_FILE = re.compile(r"(?:open|stat|lstat) (.*): no such file or directory")
 KINDS = re.compile(r"cannot unmarshal !!(\w+)(?: `(.*)`)? into (\S+)")
 TWICE = re.compile(r'mapping key "(.*)" already defined at line ([0-9]+)')
 
@@ -43,6 +44,7 @@ HINTS = (
     ("remember to add a leading zero", "write it with a leading zero, such as 0644"),
     ("path not absolute", "begin it with /"),
     ("has no install section", "add an [Install] section, or leave enabled out"),
+    ("invalid url scheme", "such as https: or data:; a text belongs into inline"),
     ("local file paths are relative", "name their folder: --files-dir DIR"),
 )
 HEAD = "begin with variant: fcos and version: 1.6.0"
@@ -148,9 +150,14 @@ def _entry(entry: re.Match[str]) -> Complaint:
     message = entry["message"]
     unused = message.startswith("unused key")
     hint = next((hint for said, hint in HINTS if said in message), None)
+    code = "unknown-key" if unused else "butane"
+    missing = NO_FILE.fullmatch(message)
+    if missing:
+        code, message = "missing-local", f"there is no {missing[1]}"
+        hint = "local files are looked for in the folder of --files-dir"
     return Complaint(
         severity=Severity(entry["severity"]),
-        code="unknown-key" if unused else "butane",
+        code=code,
         message=message,
         hint=hint,
         path=_snake(entry["path"] or "").strip("."),
