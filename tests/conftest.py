@@ -30,8 +30,12 @@ DESELECTED = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing deselected."""
+    """Begin with nothing deselected, and let no law depend on how busy a place is."""
+    from hypothesis import settings
+
     config.stash[DESELECTED] = {}
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

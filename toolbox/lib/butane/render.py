@@ -41,6 +41,7 @@ class ButaneConfig:
         layers: Where it is from, the later over the earlier.
         origins: Where each piece of the text was written.
         environment: The names its templates saw.
+        configs: What was merged, the later over the earlier.
         warnings: What is to say about it although it is right; holds no secrets.
     """
 
@@ -50,7 +51,25 @@ class ButaneConfig:
     layers: tuple[Layer, ...]
     origins: Origins = field(repr=False)
     environment: Environment = field(repr=False)
+    configs: tuple[Table, ...] = field(repr=False)
     warnings: tuple[Finding, ...] = ()
+
+
+def source_of(config: ButaneConfig, path: Path) -> str | None:
+    """Return the name in the project of a staged file, None for one that was rendered.
+
+    Args:
+        config: As `render` gives it, while its block lasts.
+        path: A path below its `files_dir`.
+    """
+    real = path.parent.resolve() / path.name
+    for layer in config.layers:
+        boundary, folder = layer.boundary.resolve(), layer.folder.resolve()
+        if real.is_relative_to(folder):
+            return f"{layer.label}/{real.relative_to(folder)}"
+        if real.is_relative_to(boundary):
+            return str(real.relative_to(boundary))
+    return None
 
 
 @contextmanager
@@ -83,8 +102,9 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise refusal(host, findings, names)
         written, origins = write(merged)
+        text, parts = Secret(written), tuple(configs)
         said = clean(findings, names)
-        yield ButaneConfig(host, Secret(written), stage.folder, found, origins, names, said)
+        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts, said)
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:
