@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +31,13 @@ DESELECTED = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing deselected."""
+    """Begin with nothing deselected, and let no law depend on how busy a place is."""
     config.stash[DESELECTED] = {}
+    with suppress(ModuleNotFoundError):  # Reason: the launcher is tested where there is little.
+        from hypothesis import settings
+
+        settings.register_profile("patient", deadline=None)
+        settings.load_profile("patient")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOOSE = ("README.md", "CHANGELOG.md", "changelog.d/*.md", ".github/*.md")
+TERMINALS = ("butane.md", "host.md")
 FENCE = re.compile(
     r'^(?P<indent> *)```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?[^\n]*\n'
     r"(?P<text>.*?)^(?P=indent)```$",
@@ -94,10 +95,21 @@ def page(request: pytest.FixtureRequest) -> Page:
     return Page(ROOT / request.param)
 
 
-@pytest.fixture(params=[path for path in every_page() if Page(ROOT / path).templates], ids=str)
+def of_a_project(path: Path) -> bool:
+    """Tell whether a page shows the Butane templates of a project's hosts."""
+    return any(block.title.startswith("hosts/") for block in Page(ROOT / path).templates)
+
+
+@pytest.fixture(params=[path for path in every_page() if of_a_project(path)], ids=str)
 def project_page(request: pytest.FixtureRequest) -> Page:
     """Return each page that shows the Butane templates of a project."""
     return Page(ROOT / request.param)
+
+
+@pytest.fixture(params=TERMINALS)
+def terminal_page(request: pytest.FixtureRequest) -> Page:
+    """Return each page that shows what one sees of a call."""
+    return Page(ROOT / "docs/guides" / request.param)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-# Reason: the first are loaded by pytest and stand on it; the last is made of pydantic's models and
-# is imported when a project is read.
+# Reason: the first are loaded by pytest and stand on it; the others are made of pydantic's models
+# and are imported when a project is read or rendered.
 NOT_LIGHT = (
     "toolbox.lib.verify.plugin",
     "toolbox.lib.verify.checks",
     "toolbox.lib.inventory.schema",
+    "toolbox.lib.butane.contract",
+    "toolbox.lib.butane.reference",
+    "toolbox.lib.butane.values",
 )
 IMPORT_ALL = """
 import importlib, json, pathlib, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -321,3 +322,124 @@ def test_help_of_a_task(invoke: Callable[..., Ended], tasks: Callable[[str], Non
 def test_version(invoke: Callable[..., Ended]) -> None:
     """The version is ours, not Invoke's."""
     assert invoke("--version").out == "infra-toolbox 1\n"
+
+
+FAILING = """
+from toolbox.tasks import show
+from toolbox.lib.core.errors import *
+from toolbox.lib.core.report import Finding, Severity
+@task
+def fail(context, json=False):
+    raise {what}
+
+@task
+def said(context, json=False):
+    show.emit("said", [], ok=False)
+    show.fail("no")
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "finding"),
+    [
+        ("ToolboxError('no room', hint='make some')", 1, ("toolbox", "no room", "make some")),
+        ("UsageError('no such host')", 2, ("usage", "no such host", None)),
+        ("HabitatError('no kvm')", 3, ("habitat", "no kvm", None)),
+        ("DeadlineError('late')", 124, ("deadline", "late", None)),
+        (
+            "KeyboardInterrupt",
+            130,
+            ("interrupted", "interrupted; what was begun has been cleaned up", None),
+        ),
+        (
+            "ZeroDivisionError",
+            1,
+            ("toolbox", "this is a mistake in infra-toolbox", "please report it"),
+        ),
+        (
+            "UsageError('x', findings=[Finding('a', 1, 2, Severity.ERROR, 'odd', 'wrong', 'do')])",
+            2,
+            ("odd", "wrong", "do"),
+        ),
+    ],
+)
+def test_failures_as_json(
+    invoke: Callable[..., Ended],
+    tasks: Callable[[str], None],
+    what: str,
+    code: int,
+    finding: tuple[str, str, str | None],
+) -> None:
+    """A task that was asked for JSON and fails prints its envelope, and keeps its exit code."""
+    tasks(FAILING.format(what=what))
+
+    ended = invoke("fail", "--json")
+
+    data = json.loads(ended.out)
+    (told,) = data["findings"]
+    assert (ended.code, data["schema"], data["ok"]) == (code, "infra-toolbox/fail/1", False)
+    assert (told["code"], told["message"], told["hint"]) == finding
+    assert finding[1] in ended.err
+
+
+def test_one_envelope(invoke: Callable[..., Ended], tasks: Callable[[str], None]) -> None:
+    """A task that has printed its envelope and then fails prints no other."""
+    tasks(FAILING.format(what="UsageError('x')"))
+
+    for _ in range(2):
+        ended = invoke("said", "--json")
+
+        assert json.loads(ended.out)["schema"] == "infra-toolbox/said/1"
+        assert ended.code == 1
+
+
+def test_no_envelope_without_asking(
+    invoke: Callable[..., Ended], tasks: Callable[[str], None]
+) -> None:
+    """A task that was not asked for JSON prints none, nor one that comes after it."""
+    tasks(FAILING.format(what="UsageError('x')"))
+
+    assert invoke("fail").out == ""
+    assert invoke("words", "--", "--json").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "schema"),
+    [
+        (["sim.lst", "--json"], "infra-toolbox/sim.lst/1"),
+        (["sim.list", "--nosuch", "--json"], "infra-toolbox/sim.list/1"),
+        (["--json"], "infra-toolbox/invoke/1"),
+    ],
+)
+def test_wrong_calls_as_json(invoke: Callable[..., Ended], words: list[str], schema: str) -> None:
+    """A call that is not understood, but asks for JSON, gets it."""
+    ended = invoke(*words)
+
+    data = json.loads(ended.out)
+    assert (ended.code, data["schema"], data["ok"]) == (2, schema, False)
+    assert data["findings"][0]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("invoke host.render ", True),
+        ("invoke host.render w", True),
+        ("invoke project.check --hosts ", True),
+        ("invoke butane.translate ", False),
+        ("invoke ", False),
+    ],
+)
+def test_completion(invoke: Callable[..., Ended], folder: Path, line: str, expected: bool) -> None:
+    """Names of hosts are completed where one can name hosts, and tasks as ever."""
+    (folder / "hosts").mkdir()
+    (folder / "project.yaml").write_text("broken: [\n")
+    (folder / "hosts/web.yaml").write_text("")
+
+    ended = invoke("--complete", "--", *line.split())
+
+    words = ended.out.split()
+    assert ended.code == 0
+    assert ("web" in words) is expected
+    if not line.rstrip().endswith("--hosts"):
+        assert "host.why" in words

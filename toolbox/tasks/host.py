@@ -1,4 +1,4 @@
-"""host: the system that tasks run on where the image is not used."""
+"""host: what a host of the project gets, and the system that tasks run on without the image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from invoke.tasks import task
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from invoke.context import Context
 
+    from toolbox.lib.butane.pipeline import Outcome
+    from toolbox.lib.butane.why import Reason
     from toolbox.lib.habitat.packages import Family, Package
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.identity import Identity
 
 STDERR = 2
 """The file descriptor."""
@@ -127,4 +132,246 @@ def _ask(question: str, person: bool) -> None:  # noqa: FBT001
         show.fail("nothing was installed", hint="install by hand what is listed above")
 
 
-ns = Collection("host", setup)
+NAMES = "hosts, one or more; the only one by default"
+SECRETS = "print private keys in clear, on a terminal, too"
+
+
+@task(
+    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    iterable=["name"],
+)
+def render(
+    _context: Context,
+    name: Sequence[str] | None = None,
+    secrets: bool = False,  # noqa: FBT001, FBT002
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Print the merged Butane config of a host, its private keys masked.
+
+    Examples:
+        invoke host.render web
+        invoke host.render web db --json
+        (umask 077; invoke host.render web --secrets > web.bu)
+    """
+    from toolbox.lib.butane import portable
+    from toolbox.lib.butane.render import render as rendered
+    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.pki.identity import masked
+    from toolbox.tasks import sim
+
+    wanted = sim.project()
+    hosts = named(wanted, _split(name or ()))
+    identity = _identity(wanted, make=secrets)
+    items = []
+    for host in hosts:
+        with rendered(wanted, host, identity if secrets else masked(identity)) as config:
+            layers = [layer.label for layer in config.layers]
+            text = portable.text(wanted, config)
+            items.append({"host": host.name, "layers": layers, "butane": text})
+    if json:
+        show.emit("host.render", items)
+    else:
+        show.data_bytes("---\n".join(str(item["butane"]) for item in items).encode())
+    show.next_step(f"{show.program()} host.why PATH tells who put something there")
+
+
+@task(
+    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    iterable=["name"],
+)
+def ignition(
+    _context: Context,
+    name: Sequence[str] | None = None,
+    secrets: bool = False,  # noqa: FBT001, FBT002
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Print the Ignition config of a host for a file or a pipe, private keys and all.
+
+    Examples:
+        (umask 077; invoke host.ignition web > web.ign)
+        invoke host.ignition web --json
+    """
+    from toolbox.lib.butane import pipeline
+    from toolbox.lib.core.errors import UsageError
+    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.pki.identity import masked
+    from toolbox.tasks import sim
+
+    if sys.stdout.isatty() and not secrets and not json:
+        message = "an Ignition config holds private keys, and this is a terminal"
+        hint = "send it into a file or a pipe; --json masks the keys, --secrets prints them"
+        raise UsageError(message, hint=hint)
+    wanted = sim.project()
+    hosts = named(wanted, _split(name or ()))
+    identity = _identity(wanted, make=True)
+    outcomes = _well(pipeline.every(wanted, hosts, identity))
+    if json:
+        shown = outcomes
+        if not secrets:
+            shown = _well(pipeline.every(wanted, hosts, masked(identity)))
+        show.emit("host.ignition", _configs(outcomes, shown), findings=pipeline.findings(outcomes))
+    else:
+        # Reason: without a newline at its end the file has the hash that is told.
+        texts = [item.ignition.json.reveal() for item in outcomes if item.ignition]
+        show.data_bytes("\n".join(texts).encode())
+    show.findings(pipeline.findings(outcomes))
+    for outcome in outcomes:
+        if outcome.ignition:
+            show.say(f"{outcome.host.name}: {outcome.ignition.sha256}")
+    if secrets or not json:
+        show.say("it holds private keys: keep it to yourself")
+    show.next_step(f"{show.program()} sim boots machines from these configs")
+
+
+# Reason: the short form of --hosts would be -h, which asks for help.
+@task(
+    help={
+        "what": "absolute path on the machine, or name of a unit",
+        "hosts": "names of hosts, separated by commas; all by default",
+        "json": "print the data as JSON on stdout",
+    },
+    auto_shortflags=False,
+)
+def why(
+    _context: Context,
+    what: str = "",
+    hosts: str = "",
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Tell which file and line put something on a host, and what it won over.
+
+    Examples:
+        invoke host.why /etc/hostname
+        invoke host.why web.service --hosts web,db
+    """
+    from toolbox.lib.core.errors import UsageError
+    from toolbox.lib.inventory.choice import chosen
+    from toolbox.tasks import sim
+
+    if not what:
+        message = "which path or unit?"
+        raise UsageError(message, hint="such as /etc/hostname or sshd.service")
+    wanted = sim.project()
+    answers, hints = _answers(wanted, chosen(wanted, _split([hosts])), what)
+    found = any(answers.values())
+    if found and json:
+        show.emit("host.why", [item for host in answers for item in _reasons(host, answers[host])])
+    elif found:
+        _tell(answers)
+    if not found:
+        names = ", ".join(answers)
+        show.fail(f"nothing puts {what} on {names}", hint=next((h for h in hints if h), None))
+    show.next_step(f"{show.program()} host.render NAME prints all of a host")
+
+
+def _answers(
+    wanted: Project, hosts: Sequence[Host], what: str
+) -> tuple[dict[str, tuple[Reason, ...]], list[str | None]]:
+    """Return for each host who says something about a path or unit, and hints where nobody does."""
+    from toolbox.lib.butane import why as reasons
+    from toolbox.lib.butane.render import render as rendered
+    from toolbox.lib.pki import standin
+
+    identity = standin.identity(host.name for host in wanted.hosts)
+    answers, hints = {}, []
+    for host in hosts:
+        with rendered(wanted, host, identity) as config:
+            answers[host.name] = reasons.why(config, what)
+            hints.append(reasons.suggestion(config, what))
+    return answers, hints
+
+
+def _tell(answers: dict[str, tuple[Reason, ...]]) -> None:
+    """Print the answers; hosts with the same one share it."""
+    together: dict[tuple[Reason, ...], list[str]] = {}
+    for host, reasons in answers.items():
+        together.setdefault(reasons, []).append(host)
+    rows = []
+    for reasons, hosts in together.items():
+        names = ", ".join(hosts)
+        if not reasons:
+            rows.append((names, "nothing", "", ""))
+        for number, reason in enumerate(reasons):
+            place = str(reason.place)
+            first = names if number == 0 else ""
+            rows.append((first, f"{reason.kind} {reason.name}", place, _says(reason)))
+    show.table(("host", "what", "where", "says"), rows)
+
+
+def _says(reason: Reason) -> str:
+    """Return what a place says in few words."""
+    words = ", ".join(reason.sets)
+    if reason.source:
+        words += f"{' ' if words else ''}from {reason.source}"
+    if reason.overruled:
+        lost = ", ".join(reason.overruled)
+        words += f"{'; ' if words else ''}overruled: {lost}"
+    return words
+
+
+def _reasons(host: str, reasons: Sequence[Reason]) -> Iterator[dict[str, object]]:
+    for reason in reasons:
+        yield {
+            "host": host,
+            "kind": reason.kind,
+            "name": reason.name,
+            "layer": reason.layer,
+            "file": reason.place.file,
+            "line": reason.place.line,
+            "column": reason.place.column,
+            "holds": reason.holds,
+            "sets": list(reason.sets),
+            "overruled": list(reason.overruled),
+            "source": reason.source,
+        }
+
+
+def _split(names: Sequence[str]) -> list[str]:
+    return [name for word in names for name in word.split(",") if name]
+
+
+def _identity(wanted: Project, *, make: bool) -> Identity:
+    """Return the keys of a project; stand-ins where none are made yet and none are needed."""
+    from toolbox.lib.pki import standin
+    from toolbox.lib.simulation import keys
+
+    if make:
+        return keys.made(wanted)
+    identity = keys.known(wanted)
+    if identity is None:
+        show.say("this project has no keys yet: those you see are stand-ins")
+        identity = standin.identity(host.name for host in wanted.hosts)
+    return identity
+
+
+def _well(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Return outcomes that all are well.
+
+    Raises:
+        ToolboxError: One is not.
+    """
+    from toolbox.lib.butane import pipeline
+    from toolbox.lib.core.errors import ToolboxError
+
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    if failed:
+        message = f"the config of {', '.join(item.host.name for item in failed)} is refused"
+        raise ToolboxError(message, findings=pipeline.findings(failed))
+    return outcomes
+
+
+def _configs(outcomes: Sequence[Outcome], shown: Sequence[Outcome]) -> list[dict[str, object]]:
+    from json import loads
+
+    return [
+        {
+            "host": outcome.host.name,
+            "sha256": outcome.ignition.sha256,
+            "ignition": loads(masked.ignition.json.reveal()),
+        }
+        for outcome, masked in zip(outcomes, shown, strict=True)
+        if outcome.ignition and masked.ignition
+    ]
+
+
+ns = Collection("host", setup, render, ignition, why)

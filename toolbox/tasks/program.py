@@ -28,13 +28,19 @@ from toolbox.lib.core.errors import Interrupted, ToolboxError, UsageError
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import FrameType
 
     from invoke.parser import Parser
+    from invoke.parser.context import ParserContext
 
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
 EXAMPLES = "Examples:"
+NAME = "--name"
+BARE = (NAME, "--file", "--what")
+"""Options whose value may stand on its own."""
+
+JSON_OPTION = "--json"
 FORMATS = ("flat", "nested", "json")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -50,33 +56,39 @@ class ToolboxProgram(Program):
             exit: Whether to end the process; a failure is raised otherwise.
         """
         words = shlex.split(argv) if isinstance(argv, str) else list(argv or sys.argv)
+        show.forget()
+        code, problem = self._attempt(words, exit)
+        if problem is not None and code:
+            self._emit_error(words, problem)
+        if exit:
+            sys.exit(code)
+
+    def _attempt(self, words: list[str], exit: bool) -> tuple[int, ToolboxError | None]:  # noqa: A002, FBT001 - Invoke's name
+        """Do it; return the exit code, and what went wrong where it has been said."""
+        problem: ToolboxError
         try:
             self._work(words)
-            code = 0
-        except ToolboxError as problem:
+        except ToolboxError as error:
             if not exit:
                 raise
-            show.error(problem)
-            code = problem.exit_code
+            show.error(error)
+            return error.exit_code, error
         except Exit as end:
             if end.message:
                 show.say(end.message)
-            code = end.code
+            return end.code, ToolboxError(end.message) if end.message else None
         except UnexpectedExit as failure:
-            code = failure.result.exited
+            return failure.result.exited, ToolboxError(str(failure))
         except BrokenPipeError:
-            # Reason: whoever read our output has seen enough (`invoke --list | head`); the flush
-            # at the end of the process must not complain once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
+            _close_stdout()
         except KeyboardInterrupt:
-            show.say("interrupted; what was begun has been cleaned up")
-            code = Interrupted.exit_code
-        except Exception as problem:  # noqa: BLE001 - the last handler
-            _say_unforeseen(problem)
-            code = ToolboxError.exit_code
-        if exit:
-            sys.exit(code)
+            problem = Interrupted("interrupted; what was begun has been cleaned up")
+            show.say(problem.message)
+            return problem.exit_code, problem
+        except Exception as unforeseen:  # noqa: BLE001 - the last handler
+            problem = _told(unforeseen)
+            return problem.exit_code, problem
+        return 0, None
 
     def _work(self, words: list[str]) -> None:
         self.create_config()
@@ -99,6 +111,30 @@ class ToolboxProgram(Program):
         self.update_config()
         self.execute()
 
+    def _emit_error(self, words: Sequence[str], problem: ToolboxError) -> None:
+        """Print a failure as the data of the task that was asked for JSON and has printed none."""
+        task = self._mute(words)
+        if task is None:
+            return
+        try:
+            show.emit_error(task, problem)
+        except BrokenPipeError:
+            _close_stdout()
+
+    def _mute(self, words: Sequence[str]) -> str | None:
+        """Return the task that was asked for JSON and has printed none."""
+        parsed: Sequence[ParserContext] = getattr(self, "tasks", ())
+        if parsed:
+            wanting = (context for context in parsed if _wants_json(context))
+            asked = (self._spoken(context.name or "") for context in wanting)
+            return next((name for name in asked if not show.emitted(name)), None)
+        # Reason: the call was not understood, so only its words tell what was wanted.
+        own = words[1 : words.index("--")] if "--" in words else words[1:]
+        if JSON_OPTION not in own:
+            return None
+        named = [word for word in own[: own.index(JSON_OPTION)] if not word.startswith("-")]
+        return named[0] if named else self.binary
+
     def load_collection(self) -> None:
         """Load the project's tasks.py, or the shipped tasks where there is none."""
         if not self.args.collection.value and not _has_tasks(self.args["search-root"].value):
@@ -120,6 +156,23 @@ class ToolboxProgram(Program):
             message = f"{file}:{line}: the project's tasks cannot be loaded: {error}"
             hint = "invoke uses the shipped tasks in a folder without tasks.py"
             raise UsageError(message, hint=hint) from error
+
+    def parse_cleanup(self) -> None:
+        """Do what options of the program ask for; complete names of hosts as well as Invoke's."""
+        if self.args.complete.value:
+            last = next(
+                (
+                    word
+                    for word in reversed(self.core.remainder.split())
+                    if word in self.parser.contexts
+                ),
+                None,
+            )
+            flags = self.parser.contexts[last].flags if last else {}
+            if {NAME, "--hosts"} & set(flags):
+                for name in _host_names():
+                    show.data(name)
+        super().parse_cleanup()
 
     def no_tasks_given(self) -> None:
         """List the tasks, as there is nothing else to do."""
@@ -148,7 +201,7 @@ class ToolboxProgram(Program):
         task = self.collection[name]
         text, _, examples = (inspect.getdoc(task) or "").partition(EXAMPLES)
         options = self.parser.contexts[name].help_tuples()
-        positional = " [NAME]" if "--name" in self.parser.contexts[name].flags else ""
+        positional = _positional(self.parser.contexts[name])
         name = self._spoken(name)
         show.data(f"usage: {self.binary} {name}{' [options]' if options else ''}{positional}\n")
         show.data(f"{text.strip()}\n")
@@ -174,9 +227,10 @@ class ToolboxProgram(Program):
         return collection if collection in self.parser.contexts[name].aliases else name
 
     def _named(self, words: Sequence[str]) -> list[str]:
-        """Give the parameter ``name`` of a task to a bare word behind it: ``sim.ssh web``.
+        """Give the parameter of `BARE` that a task has to a bare word behind it: ``sim.ssh web``.
 
-        Invoke takes a positional word only for a parameter that has no default.
+        Invoke takes a positional word only for a parameter that has no default, and then takes
+        any for it, ``--help``, too.
         """
         contexts = self._make_parser().contexts
         flags: Mapping[str, Any] = {}
@@ -185,8 +239,8 @@ class ToolboxProgram(Program):
         for word in words:
             if word in contexts:
                 flags = contexts[word].flags
-            elif not word.startswith("-") and not wants_value and "--name" in flags:
-                named.append(f"--name={word}")
+            elif (word == "-" or not word.startswith("-")) and not wants_value and _bare(flags):
+                named.append(f"{_bare(flags)}={word}")
                 continue
             wants_value = word in flags and flags[word].takes_value
             named.append(word)
@@ -224,13 +278,34 @@ def main(argv: Sequence[str] | None = None) -> None:
     program.run(list(argv) if argv is not None else None)
 
 
-def _say_unforeseen(problem: Exception) -> None:
+def _told(unforeseen: Exception) -> ToolboxError:
     """Tell of what nothing in the library has caught: a full disk, or a mistake of ours."""
-    if isinstance(problem, OSError) and problem.errno in FULL:
-        show.error(ToolboxError(f"{problem.filename or 'a file'}: {problem.strerror}"))
-        return
+    if isinstance(unforeseen, OSError) and unforeseen.errno in FULL:
+        problem = ToolboxError(f"{unforeseen.filename or 'a file'}: {unforeseen.strerror}")
+        show.error(problem)
+        return problem
     show.say(traceback.format_exc())
     show.say("error: this is a mistake in infra-toolbox; please report the lines above")
+    return ToolboxError("this is a mistake in infra-toolbox", hint="please report it")
+
+
+def _host_names() -> list[str]:
+    """Return the names of the hosts of the project here, by their files alone."""
+    from toolbox.lib.inventory.project import HOSTS_FOLDER, find_root
+
+    root = find_root(Path.cwd())
+    return sorted(path.stem for path in (root / HOSTS_FOLDER).glob("*.yaml")) if root else []
+
+
+def _close_stdout() -> None:
+    # Reason: whoever read our output has seen enough (`invoke --list | head`); the flush at the
+    # end of the process must not complain once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _wants_json(context: ParserContext) -> bool:
+    """Tell whether a task was asked to print its data as JSON."""
+    return JSON_OPTION in context.flags and bool(context.flags[JSON_OPTION].value)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -251,6 +326,22 @@ def _has_tasks(start: str | None) -> bool:
     folder = Path(start or ".").absolute()
     places = ("tasks.py", "tasks/__init__.py")
     return any((above / name).exists() for above in (folder, *folder.parents) for name in places)
+
+
+def _bare(flags: Iterable[str]) -> str | None:
+    """Return the option that a bare word stands for."""
+    return next((option for option in BARE if option in flags), None)
+
+
+def _positional(context: ParserContext) -> str:
+    """Return what stands in a call without an option, as usage tells it."""
+    option = _bare(context.flags)
+    if option is None:
+        return ""
+    word = option.removeprefix("--").upper()
+    if option != NAME:
+        return f" {word}"
+    return f" [{word}…]" if context.flags[option].kind is list else f" [{word}]"
 
 
 def _indented(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,20 +13,19 @@ from typing import TYPE_CHECKING, NoReturn
 from invoke.exceptions import Exit
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.core.report import Severity, envelope
+from toolbox.lib.core.report import Finding, Severity, envelope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from invoke.context import Context
 
-    from toolbox.lib.core.report import Finding
-
 
 LAST_RULE = 78
 FULL = "no space left on device"
 """What programs say when a disk is full (strerror(3) of ENOSPC)."""
 ROOM = "make room: invoke doctor tells where state is and how much is free, sim.clean removes it"
+_emitted: list[str] = []
 
 
 def say(text: str) -> None:
@@ -43,6 +43,13 @@ def data(text: str) -> None:
     print(text, flush=True)
 
 
+def data_bytes(output: bytes) -> None:
+    """Print data byte for byte, with no newline added."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(output)
+    sys.stdout.flush()
+
+
 def emit(
     task: str,
     items: Sequence[object],
@@ -58,7 +65,25 @@ def emit(
         findings: What is to say about what a person wrote.
         ok: Whether the task did what was asked.
     """
+    _emitted.append(task)
     data(json.dumps(envelope(task, ok=ok, items=items, findings=findings), indent=2))
+
+
+def emitted(task: str) -> bool:
+    """Tell whether a task has printed its envelope since the last `forget`."""
+    return task in _emitted
+
+
+def forget() -> None:
+    """Begin a call of the program, which has printed nothing yet."""
+    _emitted.clear()
+
+
+def emit_error(task: str, problem: ToolboxError) -> None:
+    """Print the JSON envelope of a task that failed before it had data."""
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(problem).__name__.removesuffix("Error")).lower()
+    whole = Finding(None, None, None, Severity.ERROR, code, problem.message, problem.hint)
+    emit(task, (), findings=problem.findings or (whole,), ok=False)
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -106,13 +131,18 @@ def end(exit_code: int) -> NoReturn:
 
 def error(problem: ToolboxError) -> None:
     """Print an error: what, where, and what to do."""
-    for finding in problem.findings:
-        annotated = os.environ.get("GITHUB_ACTIONS") == "true"
-        say(_annotation(finding) if annotated else finding.render())
+    findings(problem.findings)
     say(f"error: {problem.message}")
     hint = problem.hint or (ROOM if FULL in problem.message.lower() else None)
     if hint:
         say(f"\nhint: {hint}")
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """Print what is to say about what a person wrote; on GitHub as annotations of a workflow."""
+    annotated = os.environ.get("GITHUB_ACTIONS") == "true"
+    for finding in found:
+        say(_annotation(finding) if annotated else finding.render())
 
 
 def _annotation(finding: Finding) -> str:
@@ -121,9 +151,29 @@ def _annotation(finding: Finding) -> str:
     # Reason: these end a property there.
     place = ",".join(
         f"{key}={str(value).replace('%', '%25').replace(':', '%3A').replace(',', '%2C')}"
-        for key, value in (("file", finding.file), ("line", finding.line), ("col", finding.column))
+        for key, value in (
+            ("file", _from_workspace(finding.file)),
+            ("line", finding.line),
+            ("col", finding.column),
+        )
         if value
     )
     text = finding.message + (f" ({finding.hint})" if finding.hint else "")
+    text += f" [{finding.concerned}]" if finding.hosts else ""
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{kind} {place}::{escaped}"
+
+
+def _from_workspace(file: str | None) -> str | None:
+    """Return the path of a file from where GitHub has checked the repository out.
+
+    Findings name files from the project's folder, which may be one of several in a repository.
+    """
+    from toolbox.lib.inventory.project import find_root
+
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    root = find_root(Path.cwd())
+    for folder in (root, Path.cwd()):
+        if file and folder and (folder / file).exists() and folder.is_relative_to(workspace):
+            return str((folder / file).relative_to(workspace))
+    return file

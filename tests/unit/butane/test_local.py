@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 
@@ -37,6 +38,23 @@ def text(url: str) -> str:
     """Return the text of a data URL."""
     kind, _, data = url.partition(",")
     return base64.b64decode(data).decode() if kind.endswith("base64") else unquote(data)
+
+
+def config(bench: Workbench) -> Any:
+    """Return the Ignition config."""
+    return json.loads(bench.ignition().json.reveal())
+
+
+def files(bench: Workbench) -> Any:
+    """Return the files of the Ignition config."""
+    return config(bench)["storage"]["files"]
+
+
+def raw(source: dict[str, str]) -> bytes:
+    """Return the bytes that contents of an Ignition config stand for."""
+    kind, _, data = source["source"].partition(",")
+    found = base64.b64decode(data) if kind.endswith("base64") else unquote_to_bytes(data)
+    return gzip.decompress(found) if source.get("compression") == "gzip" else found
 
 
 @pytest.mark.parametrize(
@@ -165,6 +183,221 @@ def test_r_2_1_inline_local_files_everywhere(bare: Workbench, key: str, value: s
     assert "error[missing-local]: there is no hosts/web/k" in finding
     bare.write({"k": '{"ignition": {"version": "3.4.0"}}'})
     assert bare.ignition()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no newline at the end",
+        b"a\r\nb\nc\rd\r\n",
+        "grün".encode("latin-1"),
+        b"a" * 9000 + b"\xff\xfe",
+        bytes(range(256)),
+        b"\xef\xbb\xbfmark",
+        b"{{ not.a.template }}{% if",
+        b"\x1f\x8b\x08 looks like gzip",
+        bytes(range(256)) * 8192,
+    ],
+    ids=["empty", "open", "lines", "latin1", "late", "all", "bom", "braces", "gzip", "large"],
+)
+@pytest.mark.parametrize("kind", [file, tree])
+def test_r_2_1_is_text_and_load_contents(bare: Workbench, data: bytes, kind: object) -> None:
+    """Whatever bytes a file has, the machine gets them; nobody guesses what they are."""
+    assert callable(kind)
+    bare.write({"main.bu": kind("d" if kind is tree else "d/x"), "d/x": data})
+    (item,) = config(bare)["storage"]["files"]
+    assert raw(item["contents"]) == data
+
+
+def test_r_2_1_inline_local_files_modes_and_links_of_trees(bare: Workbench) -> None:
+    """Executables stay executable, nothing is writable by a group, and links stay links."""
+    bare.write({"main.bu": tree("t"), "t/x": "", "t/bin/run": "#!/bin/sh\n", "t/shared": ""})
+    (bare.root / "hosts/web/t/bin/run").chmod(0o755)
+    (bare.root / "hosts/web/t/shared").chmod(0o666)
+    (bare.root / "hosts/web/t/link").symlink_to("bin/run")
+    (bare.root / "hosts/web/t/to-folder").symlink_to("bin")
+    storage = config(bare)["storage"]
+    modes = {item["path"]: item["mode"] for item in storage["files"]}
+    assert modes == {"/t/x": 0o644, "/t/bin/run": 0o755, "/t/shared": 0o644}
+    links = {item["path"]: item["target"] for item in storage["links"]}
+    assert links == {"/t/link": "bin/run", "/t/to-folder": "bin"}
+
+
+@pytest.mark.parametrize("target", ["{outside}", "../../../../outside/x", "nowhere", "/etc/hosts"])
+def test_links_inside_of_a_tree_are_the_machines(bare: Workbench, target: str) -> None:
+    """A link in a tree is made on the machine as it is, wherever it leads; it is never followed."""
+    outside = bare.root.parent / "outside"
+    outside.mkdir()
+    (outside / "x").write_text("not yours")
+    bare.write({"main.bu": tree("t"), "t/x": ""})
+    target = target.format(outside=outside)
+    (bare.root / "hosts/web/t/link").symlink_to(target)
+    text = bare.ignition().json.reveal()
+    links = json.loads(text)["storage"]["links"]
+    assert links == [{"path": "/t/link", "target": target}]
+    assert "not yours" not in text
+    assert "not%20yours" not in text
+
+
+def test_a_tree_with_what_is_no_file(bare: Workbench) -> None:
+    """A pipe inside of a tree is told at the tree."""
+    bare.write({"main.bu": tree("t"), "t/x": ""})
+    os.mkfifo(bare.root / "hosts/web/t/pipe")
+    (finding,) = bare.refusal()
+    assert finding.startswith("hosts/web/main.bu:5:")
+    assert "trees may only contain files, directories, and symlinks" in finding
+
+
+@pytest.mark.parametrize("name", ["x", "a/x", "no" * 3000, "a\0b"])
+def test_paths_that_cannot_be_followed(bare: Workbench, name: str) -> None:
+    """Links in a circle, and names that no file can have, are told."""
+    bare.write({"main.bu": file(name), "a/y": ""})
+    (bare.root / "hosts/web/x").symlink_to("x")
+    (bare.root / "hosts/web/a/x").symlink_to("../x")
+    (finding,) = bare.refusal()
+    assert finding.startswith("hosts/web/main.bu:6:25: error[missing-local]")
+
+
+def test_quadlets(bare: Workbench) -> None:
+    """Quadlets and their drop-ins take local files, rendered or not, where Butane knows them."""
+    bare.write(
+        {
+            "main.bu": (
+                "variant: fcos\nversion: 1.8.0-experimental\nsystemd:\n  quadlets:\n"
+                "    - name: a.container\n      template: jinja\n      contents_local: a\n"
+                "      dropins:\n        - {name: d.conf, contents_local: d}\n"
+            ),
+            "a": "[Container]\nImage={{ HOSTNAME }}\n",
+            "d": "[Container]\n# {{ braces }}\n",
+        }
+    )
+    found = {item["path"].split("/")[-1]: raw(item["contents"]) for item in files(bare)}
+    assert found == {
+        "a.container": b"[Container]\nImage=web\n",
+        "d.conf": b"[Container]\n# {{ braces }}\n",
+    }
+
+
+def test_r_2_1_expand_templates_binary_source(bare: Workbench) -> None:
+    """A template that is no text is told so, at its item."""
+    source = file("x").replace("contents", "template: jinja\n      contents")
+    (finding,) = bare.write({"main.bu": source, "x": "grün".encode("latin-1")}).refusal()
+    assert finding.startswith("hosts/web/main.bu:7:25: error[not-text]: x is not UTF-8 text")
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{% if false %}x{% endif %}", "a\r\nb{{ '' }}\n", "no newline"]
+)
+def test_r_2_1_jinja_run_file(bare: Workbench, data: str) -> None:
+    """A rendered local file keeps its line endings, its last newline, and may become empty."""
+    source = file("x").replace("contents", "template: jinja\n      contents")
+    bare.write({"main.bu": source, "x": data})
+    assert contents(bare)["/x"] == data.replace("{% if false %}x{% endif %}", "").replace(
+        "{{ '' }}", ""
+    )
+
+
+def test_a_mistake_in_a_rendered_file_has_its_line(bare: Workbench) -> None:
+    """A local file that is rendered has its mistakes at its own lines."""
+    source = file("x").replace("contents", "template: jinja\n      contents")
+    (finding,) = bare.write({"main.bu": source, "x": "a\n\n{{ 'x' | cidr2ip }}\n"}).refusal()
+    assert finding.startswith("hosts/web/x:3: error[template-error]: cidr2ip: 'x' is no network")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", "# {% if false %}\nstorage: {}\n# {% endif %}\n", "# only a comment\n", "---\n"],
+)
+def test_r_2_1_load_butane_dir_empty_file(bare: Workbench, text: str) -> None:
+    """A file that renders to nothing is an empty config."""
+    bare.write({"main.bu": file("x"), "empty.bu": text, "x": "text"})
+    assert contents(bare) == {"/x": "text"}
+
+
+def test_a_loop_around_a_whole_file(bare: Workbench) -> None:
+    """A whole file may be made of a loop, in comments that other tools skip."""
+    bare.write(
+        {
+            "main.bu": (
+                f"{HEAD}storage:\n  files:\n# {{% for name in ['a', 'b'] %}}\n"
+                "    - path: /{{ name }}\n      contents: {inline: '{{ loop.index }}'}\n"
+                "# {% endfor %}\n"
+            )
+        }
+    )
+    assert contents(bare) == {"/a": "1", "/b": "2"}
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ27pSvqm8NYtkLO8kAIH0sWbVBoFYGD+1mvaAZxG0yd k"
+CHILD = b'{"ignition": {"version": "3.4.0"}}\r\n'
+BYTES = bytes(range(256))
+PEM = b"-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "data"),
+    [
+        (
+            "storage: {luks: [{name: d, device: /dev/x, key_file: {local: k}}]}",
+            ("storage", "luks", 0, "keyFile"),
+            BYTES,
+        ),
+        (
+            "storage: {files: [{path: /x, append: [{inline: a}, {local: k}]}]}",
+            ("storage", "files", 0, "append", 1),
+            BYTES,
+        ),
+        (
+            "ignition: {security: {tls: {certificate_authorities: [{local: k}]}}}",
+            ("ignition", "security", "tls", "certificateAuthorities", 0),
+            PEM,
+        ),
+        ("ignition: {config: {merge: [{local: k}]}}", ("ignition", "config", "merge", 0), CHILD),
+        ("ignition: {config: {replace: {local: k}}}", ("ignition", "config", "replace"), CHILD),
+    ],
+)
+def test_r_2_1_inline_local_files_contents(
+    bare: Workbench, written: str, path: tuple[str | int, ...], data: bytes
+) -> None:
+    """Wherever Butane takes a local file, its bytes arrive."""
+    found = config(bare.write({"main.bu": f"{HEAD}{written}\n", "k": data}))
+    for step in path:
+        found = found[step]
+    assert raw(found) == data
+
+
+def test_r_2_1_inline_local_files_texts(bare: Workbench) -> None:
+    """Units, drop-ins and keys are texts in the config; each of their lines arrives."""
+    bare.write(
+        {
+            "main.bu": (
+                f"{HEAD}passwd:\n  users: [{{name: core, ssh_authorized_keys_local: [k, k2]}}]\n"
+                "systemd:\n  units:\n    - name: a.service\n      contents_local: u\n"
+                "      dropins: [{name: d.conf, contents_local: d}]\n"
+            ),
+            "k": f"{KEY}\r\n\n{KEY}2\n",
+            "k2": f"{KEY}3",
+            "u": "[Service]\r\nExecStart=/bin/true {{ x }}",
+            "d": "",
+        }
+    )
+    found = config(bare)
+    assert found["passwd"]["users"][0]["sshAuthorizedKeys"] == [KEY, f"{KEY}2", f"{KEY}3"]
+    (unit,) = found["systemd"]["units"]
+    assert unit["contents"] == "[Service]\r\nExecStart=/bin/true {{ x }}"
+    assert unit["dropins"] == [{"contents": "", "name": "d.conf"}]
+
+
+@pytest.mark.parametrize("key", ["contents_local", "dropins: [{name: d.conf, contents_local"])
+def test_a_unit_of_bytes(bare: Workbench, key: str) -> None:
+    """A unit is a text in the config, so one that is none is refused, not damaged."""
+    end = "}]" if key.startswith("dropins") else ""
+    source = f"{HEAD}systemd:\n  units:\n    - name: a.service\n      {key}: u{end}\n"
+    bare.write({"main.bu": source, "u": b"[Service]\n# gr\xfcn\n"})
+    (finding,) = bare.refusal()
+    assert finding.startswith("hosts/web/main.bu:6:")
+    assert "error[not-text]: hosts/web/u is not UTF-8 text, as its byte 14 shows" in finding
 
 
 def test_rendered_files_keep_secrets_to_themselves(bench: Workbench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolbox.lib.butane.merge import KEYED, duplicates, merge, variants
@@ -166,7 +166,6 @@ def test_duplicates() -> None:
 
 
 # Reason: the first call imports what is heavy; how long a case takes is not tested here.
-IN_ANY_TIME = settings(deadline=None)
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 WORDS = st.sampled_from(["x", "y", "", "0644", "true"]).map(Scalar)
 
@@ -208,7 +207,6 @@ CONFIGS = st.fixed_dictionaries(
 
 
 @given(CONFIGS)
-@IN_ANY_TIME
 def test_merging_with_nothing(config: Table) -> None:
     """A config merged with nothing is itself."""
     assert merge([config]) == config
@@ -217,14 +215,12 @@ def test_merging_with_nothing(config: Table) -> None:
 
 
 @given(CONFIGS)
-@IN_ANY_TIME
 def test_idempotent(config: Table) -> None:
     """A config over itself is itself."""
     assert merge([config, config]) == config
 
 
 @given(CONFIGS, CONFIGS)
-@IN_ANY_TIME
 def test_later_wins(below: Table, above: Table) -> None:
     """What the later config says holds: putting it on once more changes nothing."""
     once = merge([below, above])
@@ -232,14 +228,12 @@ def test_later_wins(below: Table, above: Table) -> None:
 
 
 @given(CONFIGS, CONFIGS, CONFIGS)
-@IN_ANY_TIME
 def test_associative(first: Table, second: Table, third: Table) -> None:
     """It does not matter which pair is merged first."""
     assert merge([merge([first, second]), third]) == merge([first, merge([second, third])])
 
 
 @given(CONFIGS, CONFIGS)
-@IN_ANY_TIME
 def test_order_is_kept(below: Table, above: Table) -> None:
     """Things keep the order of the earlier list; new ones follow in the order of the later."""
     result = merge([below, above])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolbox.lib.butane.origins import write
@@ -26,7 +26,6 @@ def test_scalars_stay_what_they_are(scalar: str) -> None:
 
 
 # Reason: the first call imports what is heavy; how long a case takes is not tested here.
-IN_ANY_TIME = settings(deadline=None)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0")).map(Scalar)
 TREES = st.recursive(
     TEXTS,
@@ -39,7 +38,6 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "yes", "n", "a b", "é"]), TREES).map(Table))
-@IN_ANY_TIME
 def test_texts_come_back(table: Table) -> None:
     """Whatever a text holds, it is read back as it was."""
     written, origins = write(table)

@@ -42,6 +42,22 @@ def test_render_hint() -> None:
     assert finding.render() == "a:1:1: warning[x]: y\n  hint: do z"
 
 
+@pytest.mark.parametrize(
+    ("hosts", "shown"),
+    [
+        ((), ""),
+        (("web",), " (web)"),
+        (("a", "b", "c"), " (a, b, c)"),
+        (("a", "b", "c", "d", "e"), " (a, b, c and 2 more)"),
+    ],
+)
+def test_render_hosts(hosts: tuple[str, ...], shown: str) -> None:
+    """The hosts that a finding concerns are named, of many only the first."""
+    finding = Finding("a", 1, 1, Severity.WARNING, "x", "y", hosts=hosts)
+
+    assert finding.render() == f"a:1:1: warning[x]: y{shown}"
+
+
 def test_envelope() -> None:
     """Mappings and dataclasses become JSON under a schema that has a version."""
     finding = Finding(None, None, None, Severity.INFO, "x", "y")
@@ -61,6 +77,7 @@ def test_envelope() -> None:
                 "code": "x",
                 "message": "y",
                 "hint": None,
+                "hosts": [],
             }
         ],
     }

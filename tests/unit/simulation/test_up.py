@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -65,3 +66,16 @@ def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UsageError, match="db is wrong\nweb is wrong") as caught:
         up.translate_all(project, project.hosts, SimpleNamespace())
     assert [finding.file for finding in caught.value.findings] == ["db", "web"]
+
+
+def test_warnings_are_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is to say about a config that is right is said, and keeps nobody from going on."""
+    warning = Finding("web.bu", 3, None, Severity.WARNING, "changing-config", "it changes")
+    config = SimpleNamespace(warnings=(warning,))
+    monkeypatch.setattr(up, "render", lambda *_: nullcontext(config))
+    monkeypatch.setattr(up, "translate", lambda rendered: rendered)
+
+    assert up.translate_all(project, project.hosts, SimpleNamespace())["web"] is config
+    assert "web.bu:3: warning[changing-config]: it changes" in capsys.readouterr().err

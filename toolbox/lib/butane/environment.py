@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.butane import variables
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
@@ -18,18 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The names of one host's templates; secrets stay secrets until a template is rendered."""
+    """The names of one host's templates; secrets stay secrets until a template is rendered.
+
+    Attributes:
+        names: The names with their values.
+        findings: What is wrong with the variables among them.
+    """
 
     names: Mapping[str, Any]
+    findings: tuple[Finding, ...] = field(default=())
 
     def revealed(self) -> dict[str, Any]:
         """Return the names with their secrets in clear.
 
         Only rendering calls it: filters must see the text, for a `Secret` would go through
-        them as its mask and end up in a machine's key file.
+        them as its mask and end up in a machine's key file. Each call gives lists and mappings of
+        its own, so that what one template does to them no other one sees.
         """
         return {
-            name: value.reveal() if isinstance(value, Secret) else value
+            name: value.reveal() if isinstance(value, Secret) else _copied(value)
             for name, value in self.names.items()
         }
 
@@ -52,7 +61,8 @@ def of(project: Project, host: Host, identity: Identity) -> Environment:
         identity: Keys of the project and the host.
 
     Returns:
-        Its variables, and over them what the toolbox gives every template.
+        The environment contract with its variables laid over it, and over them what the toolbox
+        gives every template.
 
     Raises:
         ToolboxError: The identity has no keys for the host.
@@ -75,4 +85,12 @@ def of(project: Project, host: Host, identity: Identity) -> Environment:
         "TLS_CERTIFICATE": own.tls_certificate,
         "TLS_KEY": own.tls_key,
     }
-    return Environment({**host.variables, **given})
+    values, problems = variables.resolve(host.variables)
+    findings = variables.findings(project, host, problems)
+    return Environment({**values, **given}, tuple(findings))
+
+
+def _copied(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value

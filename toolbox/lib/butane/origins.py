@@ -59,6 +59,26 @@ def _nearest(places: Mapping[str, Place], path: str) -> Place | None:
     return None
 
 
+def of(config: Node) -> Origins:
+    """Return where each piece of a config was written, for one that is not written anew."""
+    paths: dict[str, Place] = {}
+    keys: dict[str, Place] = {}
+
+    def walk(node: Node, path: str) -> None:
+        paths[path] = node.place
+        if isinstance(node, Table):
+            for key, child in node.fields.items():
+                below = f"{path}.{key}".lstrip(".")
+                keys[below] = node.key_place(key)
+                walk(child, below)
+        elif isinstance(node, Items):
+            for number, child in enumerate(node.items):
+                walk(child, f"{path}.{number}")
+
+    walk(config, "")
+    return Origins(paths, keys, ())
+
+
 def write(config: Table) -> tuple[str, Origins]:
     """Return a config as YAML, one value to a line, and where each piece is from."""
     writer = _Writer()

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.butane import environment, layers, merge, template
 from toolbox.lib.butane.bootstrap import HASH_FILE
-from toolbox.lib.butane.local import Localizer
+from toolbox.lib.butane.local import Dates, Localizer
 from toolbox.lib.butane.origins import Origins, write
 from toolbox.lib.butane.stage import Stage
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.report import Severity
 from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Items, Place, Table, parse
+from toolbox.lib.inventory.document import Items, Place, Scalar, Table, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +41,8 @@ class ButaneConfig:
         layers: Where it is from, the later over the earlier.
         origins: Where each piece of the text was written.
         environment: The names its templates saw.
+        configs: What was merged, the later over the earlier.
+        warnings: What is to say about it although it is right; holds no secrets.
     """
 
     host: Host
@@ -48,6 +51,25 @@ class ButaneConfig:
     layers: tuple[Layer, ...]
     origins: Origins = field(repr=False)
     environment: Environment = field(repr=False)
+    configs: tuple[Table, ...] = field(repr=False)
+    warnings: tuple[Finding, ...] = ()
+
+
+def source_of(config: ButaneConfig, path: Path) -> str | None:
+    """Return the name in the project of a staged file, None for one that was rendered.
+
+    Args:
+        config: As `render` gives it, while its block lasts.
+        path: A path below its `files_dir`.
+    """
+    real = path.parent.resolve() / path.name
+    for layer in config.layers:
+        boundary, folder = layer.boundary.resolve(), layer.folder.resolve()
+        if real.is_relative_to(folder):
+            return f"{layer.label}/{real.relative_to(folder)}"
+        if real.is_relative_to(boundary):
+            return str(real.relative_to(boundary))
+    return None
 
 
 @contextmanager
@@ -74,27 +96,35 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         stage = Stage(folder)
         renderer = _Renderer(stage, names)
         configs = [config for layer in found for config in renderer.configs(layer)]
-        findings = renderer.findings + merge.variants(configs)
+        findings = [*names.findings, *renderer.findings, *merge.variants(configs)]
         merged = merge.merge(configs)
         findings += _reserved(merged)
-        if findings:
+        if any(finding.severity is Severity.ERROR for finding in findings):
             raise refusal(host, findings, names)
         written, origins = write(merged)
-        yield ButaneConfig(host, Secret(written), stage.folder, found, origins, names)
+        text, parts = Secret(written), tuple(configs)
+        said = clean(findings, names)
+        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts, said)
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:
     """Return the error for a config that is wrong, with no secret in its words."""
-    clean = [
+    wrong = sum(finding.severity is Severity.ERROR for finding in findings) or len(findings)
+    count = f"{wrong} mistake{'s' if wrong > 1 else ''}"
+    message = f"the Butane config of {host.name} has {count}"
+    return ToolboxError(message, findings=clean(findings, names))
+
+
+def clean(findings: Sequence[Finding], names: Environment) -> tuple[Finding, ...]:
+    """Return findings in the order of their places, with no secret in their words."""
+    return tuple(
         replace(
             finding,
             message=names.redacted(finding.message),
             hint=names.redacted(finding.hint) if finding.hint else None,
         )
         for finding in sorted(findings, key=_order)
-    ]
-    count = f"{len(clean)} mistake{'s' if len(clean) > 1 else ''}"
-    return ToolboxError(f"the Butane config of {host.name} has {count}", findings=clean)
+    )
 
 
 def _order(finding: Finding) -> tuple[str, int, int]:
@@ -127,13 +157,16 @@ class _Renderer:
             self.findings.append(Place(file).finding("not-text", message, "save it as UTF-8"))
             return None
         names = self.names.revealed()
-        rendered, findings = template.render(source, file, names)
+        rendered, findings = template.render(source, file, names, Dates(layer))
         self.findings += findings
         if rendered is None:
             return None
         node, findings = parse(rendered.text, file, rendered.locate)
         self.findings += findings
         if node is None or (not isinstance(node, Table) and findings):
+            return None
+        if isinstance(node, Scalar) and node.is_null:
+            # Reason: a mark of where a document begins, and no document, is nothing as well.
             return None
         if not isinstance(node, Table):
             message = "a Butane config is a mapping"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.butane import times
+from toolbox.lib.butane.filters import FILTERS
+from toolbox.lib.butane.wants import FilterError
 from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from types import FrameType, TracebackType
 
     from jinja2 import Environment as Jinja
@@ -21,8 +25,12 @@ if TYPE_CHECKING:
 
     from toolbox.lib.core.report import Finding
 
-# Reason: NUL can stand in no YAML text, so a mark is never mistaken for something written.
-MARK = re.compile("\0([0-9]+)\1")
+# Reason: a mark is never mistaken for something written, as nobody knows this before.
+NONCE = os.urandom(6).hex()
+MARK = re.compile(f"\0{NONCE}:([0-9]+)\1")
+BLANKS = "\x1c\x1d\x1e\x1f"
+"""What Jinja takes for blanks, and nobody writes."""
+
 OPERATIONS: dict[tuple[str, ...], Callable[[object], object]] = {
     ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"): lambda self: self,
     ("floordiv", "rfloordiv", "mod", "rmod", "pow", "rpow", "pos", "neg"): lambda self: self,
@@ -34,6 +42,10 @@ OPERATIONS: dict[tuple[str, ...], Callable[[object], object]] = {
     ("iter",): lambda _: iter(()),
 }
 """What an undefined value gives for each operation, once its use is noted."""
+
+DEFINED = "define it as a variable, or give it a default where it is used"
+LARGEST = 10_000_000
+"""Characters or bits that a product or a power may have."""
 
 UNKNOWN = re.compile(r"No (filter|test) named '(.+?)'")
 
@@ -73,7 +85,10 @@ class Rendered:
 
 
 def render(
-    source: str, file: str, names: Mapping[str, Any]
+    source: str,
+    file: str,
+    names: Mapping[str, Any],
+    created: Callable[[str], datetime] | None = None,
 ) -> tuple[Rendered | None, list[Finding]]:
     """Render a template.
 
@@ -81,59 +96,117 @@ def render(
         source: The template.
         file: Its name in findings.
         names: What it may use.
+        created: Tells when a file that a template names was made; there are none by default.
 
     Returns:
-        The output, None when something is wrong, and everything that is wrong.
+        The output, None when an error is among the findings, and everything that is to say.
     """
     from jinja2 import Template, TemplateSyntaxError
 
     findings: list[Finding] = []
-    jinja = _jinja(source, _recorder(file, names, findings))
+    jinja = _jinja(file, names, findings)
+    if created:
+        jinja.filters["created_at"] = created
+    returns = next((blank for blank in BLANKS if blank not in source), "")
     try:
-        tree = jinja.parse(source, file, file)
+        tree = jinja.parse(source.replace("\r", returns), file, file)
+        _restore(tree, returns)
         for statements in _direct(tree.body):
             _mark(statements)
         code = jinja.compile(tree, file, file)
         template = Template.from_code(jinja, code, jinja.make_globals(None))
         output = template.render(names)
+        # Reason: half a surrogate pair is a text, but nothing that a file can hold.
+        output.encode()
     except TemplateSyntaxError as error:
         findings.append(_syntax_finding(error, file, jinja))
     except Exception as error:  # noqa: BLE001 - filters and methods may raise anything
         # Reason: what fails after an undefined name mostly fails because of it.
-        if not findings:
+        if not _fails(findings):
             place = Place(file, _line_of(error.__traceback__, file))
             message = f"{error}" or type(error).__name__
-            findings.append(place.finding("template-error", message))
-    if findings:
+            hint = getattr(error, "hint", None)
+            findings.append(place.finding("template-error", message, hint))
+    if _fails(findings):
         return None, findings
-    return _unmarked(output, source, file), []
+    return _unmarked(output, source, file), findings
 
 
-def _jinja(source: str, undefined: type) -> Jinja:
-    from jinja2 import Environment as Jinja
+def _fails(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _jinja(file: str, names: Mapping[str, Any], findings: list[Finding]) -> Jinja:
+    from jinja2.sandbox import SandboxedEnvironment
+
+    # Reason: a template makes text. In the sandbox it reaches neither files nor the rest of
+    # Python, and a slip of the pen does not keep a processor busy for a week.
+    class Bounded(SandboxedEnvironment):
+        intercepted_binops = frozenset({"*", "**"})
+
+        def call_binop(self, context: object, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+            _check_size(operator, left, right)
+            return super().call_binop(context, operator, left, right)  # type: ignore[arg-type]
 
     # Reason: the output is configuration, not HTML; escaping would damage it.
-    jinja = Jinja(  # noqa: S701
-        undefined=undefined,
-        keep_trailing_newline=True,
-        newline_sequence="\r\n" if "\r\n" in source else "\n",
-        cache_size=0,
-    )
-    jinja.policies["json.dumps_function"] = _json
+    jinja = Bounded(keep_trailing_newline=True, autoescape=False, cache_size=0)
+    jinja.filters |= FILTERS
+    jinja.globals |= _clock(file, names, findings)
+    jinja.undefined = _recorder(file, {**jinja.globals, **names}, findings)
     return jinja
 
 
-def _json(value: object, **_: object) -> str:
-    from jinja2 import Undefined
+def _check_size(operator: str, left: object, right: object) -> None:
+    """Refuse a product or a power that would take all memory or time."""
+    size = 0
+    if operator == "**" and isinstance(left, int) and isinstance(right, int):
+        size = left.bit_length() * right
+    for some, count in ((left, right), (right, left)):
+        if isinstance(some, str | list | tuple) and isinstance(count, int):
+            size = len(some) * count
+    if size > LARGEST:
+        message = f"the result of {operator} is too large"
+        raise FilterError(message)
 
-    def plain(item: object) -> str:
-        if isinstance(item, Undefined):
-            return str(item)
-        message = f"a value of type {type(item).__name__} is no JSON"
-        raise TypeError(message)
 
-    # Reason: YAML's double quotes know no surrogate pairs, so JSON in them must not have any.
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=plain)
+def _clock(
+    file: str, names: Mapping[str, Any], findings: list[Finding]
+) -> dict[str, Callable[[], datetime]]:
+    """Return the functions that tell the time, which note that the config changes with it."""
+
+    def warn(name: str) -> None:
+        if times.given() is None:
+            place = Place(file, _calling_line())
+            message = f"{name}() makes another config of every rendering, and so machines anew"
+            hint = f"set {times.VARIABLE}, or use created_at"
+            finding = place.finding("changing-config", message, hint, Severity.WARNING)
+            if finding not in findings:
+                findings.append(finding)
+
+    def utc_now() -> datetime:
+        warn("utc_now")
+        return times.utc_now()
+
+    def local_now() -> datetime:
+        warn("local_now")
+        locale = names.get("LOCALE")
+        zone = locale.get("TIMEZONE") if isinstance(locale, dict) else None
+        return times.local_now(str(zone or "UTC"))
+
+    return {"utc_now": utc_now, "local_now": local_now}
+
+
+def _restore(tree: nodes.Template, returns: str) -> None:
+    """Put carriage returns back, which Jinja would have made the same in all lines."""
+    from jinja2 import nodes
+
+    if not returns:
+        return
+    for data in tree.find_all(nodes.TemplateData):
+        data.data = data.data.replace(returns, "\r")
+    for constant in tree.find_all(nodes.Const):
+        if isinstance(constant.value, str):
+            constant.value = constant.value.replace(returns, "\r")
 
 
 def _direct(body: Iterable[nodes.Node]) -> Iterable[nodes.Output]:
@@ -162,7 +235,7 @@ def _mark(output: nodes.Output) -> None:
     for node in output.nodes:
         if isinstance(node, nodes.TemplateData):
             lines = node.data.split("\n")
-            numbered = (f"\0{node.lineno + i}\1{line}" for i, line in enumerate(lines))
+            numbered = (f"\0{NONCE}:{node.lineno + i}\1{line}" for i, line in enumerate(lines))
             node.data = "\n".join(numbered)
 
 
@@ -178,7 +251,7 @@ def _unmarked(output: str, source: str, file: str) -> Rendered:
         if marks:
             current = int(marks[-1][1])
         text.append(MARK.sub("", line))
-    return Rendered(tuple(text), tuple(source.splitlines()), file, tuple(lines))
+    return Rendered(tuple(text), tuple(source.split("\n")), file, tuple(lines))
 
 
 def _recorder(file: str, names: Mapping[str, Any], findings: list[Finding]) -> type:
@@ -220,8 +293,9 @@ def _undefined_finding(undefined: Any, file: str, names: Mapping[str, Any]) -> F
     name = str(undefined._undefined_name)  # noqa: SLF001
     owner = undefined._undefined_obj  # noqa: SLF001
     if owner is missing:
-        hint = spelling.suggestion(name, names)
-        return place.finding("undefined-name", f"{name} is not defined", hint)
+        close = spelling.closest(name, names)
+        advice = f"did you mean {close}?" if close else DEFINED
+        return place.finding("undefined-name", f"{name} is not defined", advice)
     known = [str(key) for key in owner] if isinstance(owner, dict) else []
     hint = spelling.suggestion(name, known)
     what = {"dict": "a mapping", "list": "a list", "str": "a text"}.get(

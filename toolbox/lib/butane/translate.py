@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane import badunit, complaint
 from toolbox.lib.butane.bootstrap import HASH_FILE
-from toolbox.lib.butane.render import refusal
+from toolbox.lib.butane.local import is_local
+from toolbox.lib.butane.render import refusal, source_of
 from toolbox.lib.core.files import sha256
-from toolbox.lib.core.report import Severity
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Place
+from toolbox.lib.inventory.document import Place, parse, text_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.render import ButaneConfig
@@ -30,19 +29,6 @@ VALIDATE = "ignition-validate"
 SECONDS = 60.0
 """Far more than a translation takes; a program that hangs must not hang us."""
 
-ENTRY = re.compile(
-    r"(?P<severity>error|warning|info)(?: at \$(?P<path>[^,:\s]*))?"
-    r"(?:, line (?P<line>[0-9]+) col [0-9]+)?: (?P<message>.*)"
-)
-YAML_ENTRY = re.compile(r"\s*(?:Error translating config: )?(?:yaml: )?line ([0-9]+): (.*)")
-NO_TRANSLATOR = re.compile(r".*No translator exists for variant (\S*) with version (\S*)")
-HINTS = (
-    ("incorrectly specified in decimal", "write it with a leading zero, such as 0644"),
-    ("remember to add a leading zero", "write it with a leading zero, such as 0644"),
-    ("path not absolute", "begin it with /"),
-    ("has no install section", "add an [Install] section, or leave enabled out"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class IgnitionConfig:
@@ -52,15 +38,20 @@ class IgnitionConfig:
         host: The host.
         json: The config; holds private keys.
         sha256: Hash of the config's bytes, ``sha256-<hex>``.
+        findings: What is to say about it, though it is accepted.
     """
 
     host: Host
     json: Secret
     sha256: str
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
 def translate(config: ButaneConfig) -> IgnitionConfig:
     """Translate a rendered config with ``butane --strict`` and validate what comes out.
+
+    A machine boots from Ignition, so a config of the variant openshift becomes that, too, and no
+    MachineConfig; what would be lost by it is refused.
 
     Args:
         config: As `render` gives it, while its block lasts.
@@ -72,18 +63,12 @@ def translate(config: ButaneConfig) -> IgnitionConfig:
         ToolboxError: Butane or Ignition refuses it; the findings tell where.
         HabitatError: Butane or ignition-validate is not installed.
     """
-    command: list[str | Path] = [
-        BUTANE,
-        "--strict",
-        "--raw-errors",
-        "--files-dir",
-        config.files_dir,
-    ]
-    result = run(command, stdin=config.text, timeout=SECONDS, check=False)
+    result = butane(config.text, files_dir=config.files_dir, strict=True, raw=True)
     if not result.ok:
         raise _refused(config, result)
     text = Secret(result.stdout.decode().rstrip("\n"))
-    result = run([VALIDATE, "-"], stdin=text, timeout=SECONDS, check=False)
+    findings = _findings(config, result)
+    result = validate(text)
     if not result.ok:
         raise _refused(config, result)
     if _holds_hash(text):
@@ -92,7 +77,60 @@ def translate(config: ButaneConfig) -> IgnitionConfig:
         message = f"{HASH_FILE} is written by the toolbox"
         finding = place.finding("reserved-path", message, "remove it from the tree")
         raise refusal(config.host, [finding], config.environment)
-    return IgnitionConfig(config.host, text, sha256(text.reveal().encode()))
+    found = tuple(dict.fromkeys((*findings, *_findings(config, result))))
+    return IgnitionConfig(config.host, text, sha256(text.reveal().encode()), found)
+
+
+def butane(
+    config: Secret | bytes,
+    *,
+    files_dir: Path | None = None,
+    strict: bool = False,
+    raw: bool = False,
+) -> Result:
+    """Run Butane on a config.
+
+    Args:
+        config: The config.
+        files_dir: Folder of the local files it may name.
+        strict: Refuse what Butane only warns of.
+        raw: Make Ignition of the variant openshift, too.
+
+    Returns:
+        What Butane printed; it may have refused.
+
+    Raises:
+        HabitatError: Butane is not installed.
+    """
+    command: list[str | Path] = [BUTANE, "--raw-errors"]
+    command += ["--strict"] if strict else []
+    command += ["--raw"] if raw else []
+    command += ["--files-dir", files_dir] if files_dir is not None else []
+    return run(command, stdin=config, timeout=SECONDS, check=False)
+
+
+def validate(config: Secret | bytes) -> Result:
+    """Run ignition-validate on an Ignition config.
+
+    Raises:
+        HabitatError: It is not installed.
+    """
+    return run([VALIDATE, "-"], stdin=config, timeout=SECONDS, check=False)
+
+
+def words(result: Result) -> str:
+    """Return what a program said about a config."""
+    # Reason: ignition-validate says it on stdout; what Butane has there is the config.
+    said = result.stdout if result.command[0] == VALIDATE or not result.ok else b""
+    return (result.stderr + said).decode(errors="replace")
+
+
+def unexplained(result: Result, whole: Place) -> Finding:
+    """Return a finding for a refusal whose reason has no known form."""
+    program = result.command[0]
+    said = [line for line in words(result).splitlines() if line.strip()]
+    reason = said[-1].strip() if said else "it did not say why"
+    return whole.finding(f"{program}-refusal", f"{program} refuses the config: {reason}")
 
 
 def _holds_hash(config: Secret) -> bool:
@@ -101,42 +139,39 @@ def _holds_hash(config: Secret) -> bool:
 
 
 def _refused(config: ButaneConfig, result: Result) -> ToolboxError:
-    lines = (result.stderr + result.stdout).decode(errors="replace").splitlines()
-    findings = list(dict.fromkeys(_findings(config, lines)))
+    findings = _findings(config, result)
     if not findings:
-        program = result.command[0]
-        said = [line for line in lines if line.strip()] or ["it did not say why"]
-        place = Place(config.layers[-1].label)
-        message = f"{program} refuses the config: {said[-1].strip()}"
-        findings = [place.finding(f"{program}-refusal", message)]
+        findings = [unexplained(result, Place(config.layers[-1].label))]
     return refusal(config.host, findings, config.environment)
 
 
-def _findings(config: ButaneConfig, lines: Sequence[str]) -> Iterator[Finding]:
-    origins = config.origins
-    unknown = Place(config.layers[-1].label)
-    for line in lines:
-        entry = ENTRY.fullmatch(line)
-        yaml = YAML_ENTRY.fullmatch(line)
-        translator = NO_TRANSLATOR.fullmatch(line)
-        if translator:
-            message = f"Butane knows no variant {translator[1]} of version {translator[2]}"
-            hint = "such as variant: fcos and version: 1.6.0"
-            place = origins.value("version") or unknown
-            yield place.finding("unknown-version", message, hint)
-        elif yaml:
-            place = origins.line(int(yaml[1])) or unknown
-            yield place.finding("butane", yaml[2])
-        elif entry:
-            message = entry["message"].replace(f"{config.files_dir}/", "")
-            path = _snake(entry["path"] or "").strip(".")
-            unused = message.startswith("unused key")
-            place = (origins.key(path) if unused else origins.value(path)) or unknown
-            advice = next((hint for said, hint in HINTS if said in message), None)
-            code = "unknown-key" if unused else "butane"
-            yield place.finding(code, message, advice, Severity(entry["severity"]))
+def _findings(config: ButaneConfig, result: Result) -> list[Finding]:
+    said = words(result).replace(f"{config.files_dir}/", "")
+    whole = Place(config.layers[-1].label)
+    clean = config.environment.redacted
+    found = (_finding(config, item, whole) for item in complaint.read(said))
+    return list(dict.fromkeys(replace(item, message=clean(item.message)) for item in found))
 
 
-def _snake(path: str) -> str:
-    """Return a path of Ignition's JSON with its names as Butane writes them."""
-    return re.sub(r"(?<=[a-z])([A-Z]+)", lambda match: f"_{match[1].lower()}", path)
+def _finding(config: ButaneConfig, item: complaint.Complaint, whole: Place) -> Finding:
+    found = item.finding(config.origins, whole)
+    unit = _unit(config, item.path, found) if item.message.startswith(badunit.BEGINNING) else None
+    return badunit.told(found, unit) if unit else found
+
+
+def _unit(config: ButaneConfig, path: str, found: Finding) -> badunit.Unit | None:
+    """Return the unit at a path of a config, and the lines of the file that it was written in."""
+    node, _ = parse(config.text.reveal(), "")
+    text = text_at(node, path)
+    if text is None:
+        return None
+    if is_local(path.rpartition(".")[2]):
+        file = config.files_dir / text
+        unit = file.read_bytes().decode(errors="replace") if file.is_file() else ""
+        return badunit.Unit(unit, file=source_of(config, file))
+    for layer in config.layers:
+        name = (found.file or "").removeprefix(f"{layer.label}/")
+        if name != found.file and (layer.folder / name).is_file():
+            lines = (layer.folder / name).read_bytes().decode(errors="replace").splitlines()
+            return badunit.Unit(text, lines=tuple(enumerate(lines, start=1)))
+    return badunit.Unit(text)

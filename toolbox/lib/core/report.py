@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+SHOWN_HOSTS = 3
+
+
 class Severity(StrEnum):
     """How bad a finding is."""
 
@@ -30,6 +33,7 @@ class Finding:
         code: Stable name of this kind of finding, such as ``undefined-name``.
         message: What is wrong.
         hint: What to do.
+        hosts: Names of the hosts that it concerns, where several were looked at.
     """
 
     file: str | None
@@ -39,13 +43,22 @@ class Finding:
     code: str
     message: str
     hint: str | None = None
+    hosts: tuple[str, ...] = ()
 
     def render(self) -> str:
         """Return it as compilers print it: ``file:line:column: severity[code]: message``."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         text = f"{place}: " if place else ""
         text += f"{self.severity}[{self.code}]: {self.message}"
+        text += f" ({self.concerned})" if self.hosts else ""
         return text + (f"\n  hint: {self.hint}" if self.hint else "")
+
+    @property
+    def concerned(self) -> str:
+        """The hosts that it concerns, in words; of many only the first."""
+        more = len(self.hosts) - SHOWN_HOSTS
+        names = ", ".join(self.hosts[:SHOWN_HOSTS])
+        return f"{names} and {more} more" if more > 0 else names
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""

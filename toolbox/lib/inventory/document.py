@@ -15,6 +15,7 @@ from toolbox.lib.core.report import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from yaml.error import MarkedYAMLError
     from yaml.nodes import MappingNode
     from yaml.nodes import Node as YamlNode
 
@@ -109,6 +110,16 @@ class Table:
 Node = Scalar | Items | Table
 
 
+def text_at(node: Node | None, path: str) -> str | None:
+    """Return the text at a path such as ``systemd.units.0.contents``, None when none is there."""
+    for key in path.split("."):
+        if isinstance(node, Items) and key.isdecimal() and int(key) < len(node.items):
+            node = node.items[int(key)]
+        else:
+            node = node.get(key) if isinstance(node, Table) else None
+    return node.text if isinstance(node, Scalar) else None
+
+
 def parse(
     text: str, file: str, locate: Callable[[int, int], Place] | None = None
 ) -> tuple[Node | None, list[Finding]]:
@@ -133,7 +144,7 @@ def parse(
         mark = error.problem_mark or error.context_mark
         place = located(mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = error.problem or "this is not YAML"
-        message = f"{error.context}: {problem}" if error.context else problem
+        message = f"{_context(error, located)}: {problem}" if error.context else problem
         return None, [place.finding("yaml-syntax", message, _syntax_hint(problem))]
     except (YAMLError, ValueError) as error:
         return None, [Place(file).finding("yaml-syntax", f"this is not YAML: {error}")]
@@ -236,6 +247,14 @@ class _Reader:
             return [table for table in tables if isinstance(table, Table)]
         self.complain(node, "yaml-merge", "<< wants a mapping or a list of mappings")
         return []
+
+
+def _context(error: MarkedYAMLError, locate: Callable[[int, int], Place]) -> str:
+    """Return what was being read, and where that begins if it is on another line."""
+    began, ended = error.context_mark, error.problem_mark
+    if not began or not ended or began.line == ended.line:
+        return str(error.context)
+    return f"{error.context} that begins on line {locate(began.line + 1, 1).line}"
 
 
 def _syntax_hint(problem: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from toolbox.lib.core.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from toolbox.lib.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,20 @@ class Identity:
     provision_key: Secret
     provision_public_key: str
     hosts: Mapping[str, HostIdentity]
+
+
+def masked(identity: Identity) -> Identity:
+    """Return an identity without its private keys; what is public in it stays.
+
+    What is rendered from it holds no secret, in whatever way a template has packed it.
+    """
+    mask = Secret(MASK)
+    return Identity(
+        ca_certificate=identity.ca_certificate,
+        provision_key=mask,
+        provision_public_key=identity.provision_public_key,
+        hosts={
+            name: replace(host, ssh_host_key=mask, tls_key=mask)
+            for name, host in identity.hosts.items()
+        },
+    )

@@ -144,6 +144,8 @@ def translate_all(
 
     def one(host: Host) -> IgnitionConfig:
         with render(project, host, identity) as config:
+            for warning in config.warnings:
+                note(warning.render())
             return translate(config)
 
     configs = parallel.each(one, hosts)

@@ -1,0 +1,98 @@
+"""The keys of a project are those of its simulation, and only asked for where that must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolbox.lib.core.errors import ProgramMissing
+from toolbox.lib.inventory.host import Host
+from toolbox.lib.inventory.project import Project
+from toolbox.lib.pki import standin
+from toolbox.lib.simulation import keys, layout
+from toolbox.lib.stack.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEYS = {
+    "ssh_host_key": "private",
+    "ssh_host_public_key": "public\n",
+    "tls_key": "private",
+    "tls_certificate": "certificate",
+}
+OUTPUTS = {
+    "ca_certificate": "ca",
+    "provision_key": "private",
+    "provision_public_key": "public\n",
+    "hosts": {"web": KEYS},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project whose state is in a folder of the test."""
+    monkeypatch.setenv("INFRA_STATE", str(tmp_path / "state"))
+    return Project("example", "x", tmp_path, (Host("web", "web.x", "debian", tmp_path),))
+
+
+@pytest.fixture
+def remembered(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Return a function that chooses what Pulumi remembers."""
+    layout.of(project).folder.mkdir(parents=True)
+
+    def choose(outputs: Any) -> None:
+        def answer(_self: Workspace, _stack: str) -> Any:
+            if isinstance(outputs, Exception):
+                raise outputs
+            return outputs
+
+        monkeypatch.setattr(Workspace, "outputs", answer)
+
+    return choose
+
+
+def test_known(project: Project, remembered: Callable[[Any], None]) -> None:
+    """What was made for all hosts is known, private keys as secrets."""
+    remembered(OUTPUTS)
+
+    identity = keys.known(project)
+
+    assert identity is not None
+    assert identity.hosts["web"].ssh_host_public_key == "public"
+    assert str(identity.hosts["web"].tls_key) == "***"
+
+
+@pytest.mark.parametrize(
+    "outputs", [{}, OUTPUTS | {"hosts": {"db": KEYS}}, ProgramMissing("pulumi")]
+)
+def test_not_known(project: Project, remembered: Callable[[Any], None], outputs: Any) -> None:
+    """Nothing was made, not for this host, or Pulumi cannot tell."""
+    remembered(outputs)
+
+    assert keys.known(project) is None
+
+
+def test_not_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was simulated yet Pulumi is not started, and nothing is made."""
+    monkeypatch.setattr(Workspace, "outputs", lambda *_: pytest.fail("Pulumi was started"))
+
+    assert keys.known(project) is None
+    assert not layout.of(project).folder.exists()
+
+
+def test_made(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are brought up while nobody else works on the simulation."""
+    made = standin.identity(["web"])
+    locks = []
+
+    def ensure(_project: Project, where: layout.Layout) -> tuple[object, None]:
+        locks.append((where.folder / "lock").exists())
+        return made, None
+
+    monkeypatch.setattr("toolbox.lib.simulation.up.ensure_identity", ensure)
+
+    assert keys.made(project) is made
+    assert locks == [True]

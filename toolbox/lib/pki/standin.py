@@ -1,0 +1,65 @@
+"""A stand-in for an identity: keys that open nothing, so that configs can be checked without any.
+
+Its public keys and certificates have the form of real ones, its private keys say that they are
+none. No program takes them, and nothing made of them is to reach a machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.pki.identity import HostIdentity, Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LABEL = "INFRA-TOOLBOX STAND-IN, NOT A KEY"
+"""What stands where a PEM block tells what it is."""
+
+COMMENT = "stand-in@infra-toolbox.invalid"
+"""Comment of its public ssh keys."""
+
+KEY_TYPE = b"ssh-ed25519"
+KEY_BYTES = 32
+
+
+def identity(hosts: Iterable[str]) -> Identity:
+    """Return the stand-in for the identity of these hosts; in one process always the same.
+
+    Args:
+        hosts: Their names.
+    """
+    return Identity(
+        ca_certificate=_pem("ca"),
+        provision_key=Secret(_pem("provision")),
+        provision_public_key=_public_key("provision"),
+        hosts={
+            name: HostIdentity(
+                ssh_host_key=Secret(_pem(f"{name}-ssh")),
+                ssh_host_public_key=_public_key(f"{name}-ssh"),
+                tls_key=Secret(_pem(f"{name}-tls")),
+                tls_certificate=_pem(f"{name}-certificate"),
+            )
+            for name in hosts
+        },
+    )
+
+
+@cache
+def _pem(name: str) -> str:
+    del name
+    body = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return f"-----BEGIN {LABEL}-----\n{body}\n-----END {LABEL}-----\n"
+
+
+@cache
+def _public_key(name: str) -> str:
+    del name
+    # Reason: RFC 4253, section 6.6: each part is led by its length.
+    parts = (KEY_TYPE, secrets.token_bytes(KEY_BYTES))
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return f"{KEY_TYPE.decode()} {base64.b64encode(blob).decode()} {COMMENT}"

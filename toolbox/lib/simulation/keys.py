@@ -1,0 +1,37 @@
+"""The keys of a project as its simulation has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.lock import exclusive
+from toolbox.lib.simulation import layout
+from toolbox.lib.stack import identity as identity_stack
+
+if TYPE_CHECKING:
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.identity import Identity
+
+
+def made(project: Project) -> Identity:
+    """Return the identity of a project, which is made or brought up to date where it must be."""
+    from toolbox.lib.simulation.up import ensure_identity
+
+    where = layout.of(project)
+    with exclusive(where.folder / "lock", what=f"simulation of {project.name}"):
+        return ensure_identity(project, where)[0]
+
+
+def known(project: Project) -> Identity | None:
+    """Return the identity that was made for all hosts of a project, or None; nothing is made."""
+    where = layout.of(project)
+    if not where.folder.is_dir():
+        return None
+    try:
+        outputs = where.workspace.outputs(layout.IDENTITY)
+    except ToolboxError:
+        # Reason: whoever only looks can do without, be it that Pulumi is missing or busy.
+        return None
+    names = {host.name for host in project.hosts}
+    return identity_stack.identity(outputs) if names <= set(outputs.get("hosts", ())) else None

@@ -1,0 +1,97 @@
+"""project: what is wanted, as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.tasks import task
+
+from toolbox.tasks import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from toolbox.lib.butane.pipeline import Outcome
+    from toolbox.lib.inventory.project import Project
+
+
+# Reason: the short form of --hosts would be -h, which asks for help.
+@task(
+    help={
+        "hosts": "names of hosts, separated by commas; all by default",
+        "json": "print the data as JSON on stdout",
+    },
+    auto_shortflags=False,
+)
+def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Check the configs of all hosts, without keys, machines or network.
+
+    Examples:
+        invoke project.check
+        invoke project.check --hosts web,db --json
+    """
+    from toolbox.lib.butane import pipeline
+    from toolbox.lib.core.errors import ToolboxError
+    from toolbox.lib.inventory.choice import chosen
+    from toolbox.lib.pki import standin
+
+    project = _project()
+    wanted = chosen(project, [name for name in hosts.split(",") if name])
+    identity = standin.identity(host.name for host in project.hosts)
+    outcomes = pipeline.every(project, wanted, identity)
+    found = pipeline.findings(outcomes)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    if json:
+        show.emit("project.check", _items(outcomes), findings=found, ok=not failed)
+    else:
+        rows = [tuple(item.values()) for item in _items(outcomes)]
+        show.table(
+            ("host", "ok", "errors", "warnings"),
+            [(r[0], "yes" if r[1] else "no", *r[2:]) for r in rows],
+        )
+    if failed:
+        names = ", ".join(outcome.host.name for outcome in failed)
+        message = f"{len(failed)} of {len(outcomes)} hosts cannot be made: {names}"
+        raise ToolboxError(message, findings=found)
+    show.findings(found)
+    show.say(f"all {len(outcomes)} hosts of {project.name} are well")
+    show.next_step(f"{show.program()} sim boots them")
+
+
+def _project() -> Project:
+    """Return the current project; there is no other one to be checked in its place."""
+    from pathlib import Path
+
+    from toolbox.lib.core.errors import UsageError
+    from toolbox.lib.inventory.load import load
+    from toolbox.lib.inventory.project import find_root
+
+    root = find_root(Path.cwd())
+    if root is None:
+        message = "there is no project.yaml here or above"
+        raise UsageError(message, hint="go to the folder of a project")
+    return load(root)
+
+
+def _items(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    from toolbox.lib.core.report import Severity
+
+    return [
+        {
+            "host": outcome.host.name,
+            "ok": outcome.ok,
+            "errors": outcome.count(Severity.ERROR),
+            "warnings": outcome.count(Severity.WARNING),
+        }
+        for outcome in outcomes
+    ]
+
+
+def _word(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+ns = Collection("project", check)
