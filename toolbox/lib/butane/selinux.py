@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.run import run
+from toolbox.lib.core.scratch import scratch
 from toolbox.lib.inventory.document import Place
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def compiled(source: bytes, file: str) -> tuple[bytes | None, list[Finding]]:
     # Reason: the compiler refuses to write a module to a file that is named otherwise.
     named = NAME.match(COMMENT.sub("", source.decode(errors="replace")))
     name = named[1] if named else "module"
-    with tempfile.TemporaryDirectory(prefix="selinux-") as folder:
-        (Path(folder) / "source.te").write_bytes(source)
+    with scratch(runtime_dir(), "selinux") as folder:
+        (folder / "source.te").write_bytes(source)
         command = [COMPILER, "-M", "-m", "-o", f"{name}.mod", "source.te"]
-        result = run(command, cwd=Path(folder), timeout=SECONDS, check=False)
-        module = Path(folder) / f"{name}.mod"
+        result = run(command, cwd=folder, timeout=SECONDS, check=False)
+        module = folder / f"{name}.mod"
         if result.ok and module.is_file():
             return module.read_bytes(), []
     said = (result.stderr + result.stdout).decode(errors="replace")
