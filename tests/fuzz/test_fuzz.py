@@ -69,8 +69,8 @@ def fuzz_config(text: str) -> None:
     halves = text.split("variant:", 2)
     tables = []
     for half in (text, *halves):
-        node, _findings = parse(half, "a.bu")
-        if isinstance(node, Table):
+        node, mistakes = parse(half, "a.bu")
+        if isinstance(node, Table) and not mistakes:
             tables.append(node)
             merge.duplicates(node)
     merged = merge.merge(tables)
