@@ -51,12 +51,14 @@ class Localizer:
         stage: Where the files go.
         names: What rendered files may use.
         findings: What is wrong, collected on the way.
+        trees: Folders that the machine gets as they are, or links to them.
     """
 
     layer: Layer
     stage: Stage
     names: Mapping[str, Any]
     findings: list[Finding] = field(default_factory=list)
+    trees: list[Path] = field(default_factory=list)
 
     def table(self, node: Table, *, within: str = "", kind: str | None = None) -> Table:
         """Return a mapping with its local files staged.
@@ -115,6 +117,9 @@ class Localizer:
             return Items(tuple(staged), node.place)
         if not isinstance(node, Scalar) or node.is_null:
             return node
+        if wanted == "folder":
+            tree = self.layer.folder / _clean(node.text)
+            self.trees.append(Path(os.path.realpath(tree.parent)) / tree.name)
         try:
             path = resolve(self.layer, node.text, folder=wanted == "folder")
         except LocalError as error:

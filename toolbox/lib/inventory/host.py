@@ -71,6 +71,7 @@ class Host:
         os: One of `SYSTEMS`.
         folder: Where its Butane files are; need not exist.
         variables: Names for its templates, the project's with the host's own laid over them.
+        modules: Its modules, the project's first, in the order in which they are laid.
         sim: Its simulated machine.
     """
 
@@ -79,4 +80,5 @@ class Host:
     os: str
     folder: Path
     variables: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
     sim: Simulation = Simulation()
