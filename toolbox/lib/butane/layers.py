@@ -12,8 +12,6 @@ from toolbox.lib.inventory.document import Place
 from toolbox.lib.inventory.project import HOSTS_FOLDER, MODULES_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
@@ -44,7 +42,7 @@ class Layer:
 
     def holds(self, path: Path) -> bool:
         """Tell whether a path, all links followed, is inside the boundary."""
-        return _real(path).is_relative_to(_real(self.boundary))
+        return real(path).is_relative_to(real(self.boundary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,11 @@ def of(project: Project, host: Host) -> Sources:
     walk = _Walk()
     shipped = shipped_folder()
     for unit in BASE_UNITS:
-        walk.folder(Layer(f"{SHIPPED}/{unit}", shipped / unit, shipped), f"{SHIPPED}/")
+        walk.folder(f"{SHIPPED}/{unit}", shipped / unit, shipped, f"{SHIPPED}/")
         _check_name(project, unit, walk.findings)
     modules = (f"{MODULES_FOLDER}/{module}" for module in host.modules)
     for label in (PROJECT_LAYER, *modules, f"{HOSTS_FOLDER}/{host.name}"):
-        walk.folder(Layer(label, project.root / label, project.root), "")
+        walk.folder(label, project.root / label, project.root)
     return Sources(tuple(walk.files), tuple(walk.findings), tuple(walk.escapes))
 
 
@@ -127,6 +125,16 @@ def _check_name(project: Project, unit: str, findings: list[Finding]) -> None:
         findings.append(Place(label).finding("shipped-name", message, "rename the folder"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Something in a folder: its path, how it was reached, and where it is, links followed."""
+
+    path: Path
+    reached: str
+    real: Path
+    is_folder: bool
+
+
 @dataclass(slots=True)
 class _Walk:
     """Collects Butane files; each real folder and file once."""
@@ -136,60 +144,66 @@ class _Walk:
     escapes: list[Escape] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
 
-    def folder(self, top: Layer, prefix: str) -> None:
-        """Collect the files below a folder, in order of their paths.
+    def folder(self, label: str, folder: Path, boundary: Path, prefix: str = "") -> None:
+        """Collect the Butane files below a folder, in order of their paths.
 
         Args:
-            top: The folder; need not exist.
+            label: The folder as a person knows it.
+            folder: The folder; need not exist.
+            boundary: What links must not lead out of.
             prefix: What stands before a path in the boundary, as a person knows it.
         """
-        boundary = _real(top.boundary)
+        boundary = real(boundary)
+        top = Layer(label, folder.parent, boundary)
         # Reason: with a stack the depth of folders does not matter.
-        pending = [(top, top.folder, top.label)]
+        pending = [(top, _Entry(folder, label, real(folder), folder.is_dir()))]
         while pending:
-            above, path, reached = pending.pop()
-            if path.is_dir():
-                layer = self._entered(path, reached, boundary, prefix)
-                below = self._entries(layer) if layer else ()
-                pending += [(layer, e, f"{reached}/{e.name}") for e in below if layer]
-            elif path.suffix == SUFFIX:
-                self._file(above, path, reached, boundary)
+            above, entry = pending.pop()
+            if entry.is_folder:
+                layer = self._entered(entry, boundary, prefix)
+                pending += (
+                    [(layer, below) for below in self._entries(layer, entry)] if layer else ()
+                )
+            elif entry.path.name.endswith(SUFFIX):
+                self._file(above, entry)
 
-    def _entered(self, path: Path, reached: str, boundary: Path, prefix: str) -> Layer | None:
+    def _entered(self, entry: _Entry, boundary: Path, prefix: str) -> Layer | None:
         """Return a folder under its own name, None when it is not to be read."""
-        real = _real(path)
-        if not real.is_relative_to(boundary):
-            finding = _escape(Place(reached), boundary)
-            self.escapes.append(Escape(_real(path.parent) / path.name, finding))
+        if not entry.real.is_relative_to(boundary):
+            finding = _escape(Place(entry.reached), boundary)
+            self.escapes.append(Escape(real(entry.path.parent) / entry.path.name, finding))
             return None
-        if real in self._seen:
+        if entry.real in self._seen:
             return None
-        self._seen.add(real)
-        return Layer(f"{prefix}{real.relative_to(boundary)}", real, boundary)
+        self._seen.add(entry.real)
+        return Layer(f"{prefix}{entry.real.relative_to(boundary)}", entry.real, boundary)
 
-    def _entries(self, layer: Layer) -> Sequence[Path]:
+    def _entries(self, layer: Layer, folder: _Entry) -> list[_Entry]:
         """Return what is in a folder and not hidden, last name first."""
+        found = []
         try:
-            entries = list(layer.folder.iterdir())
+            for entry in os.scandir(layer.folder):
+                # Reason: editors keep locks and backups under such names.
+                if not entry.name.startswith("."):
+                    path = layer.folder / entry.name
+                    followed = real(path) if entry.is_symlink() else path
+                    reached = f"{folder.reached}/{entry.name}"
+                    found.append(_Entry(path, reached, followed, _is_folder(entry)))
         except OSError as error:
             message = f"the folder cannot be read: {error.strerror}"
             self.findings.append(Place(layer.label).finding("unreadable", message))
-            return ()
-        # Reason: editors keep locks and backups under such names.
-        shown = (entry for entry in entries if not entry.name.startswith("."))
-        return sorted(shown, key=lambda entry: entry.name, reverse=True)
+        return sorted(found, key=lambda entry: entry.path.name, reverse=True)
 
-    def _file(self, layer: Layer, path: Path, reached: str, boundary: Path) -> None:
-        real = _real(path)
-        place = Place(f"{layer.label}/{path.name}")
-        if not real.is_relative_to(boundary):
-            self.findings.append(_escape(place, boundary))
-        elif not path.is_file():
+    def _file(self, layer: Layer, entry: _Entry) -> None:
+        place = Place(f"{layer.label}/{entry.path.name}")
+        if not entry.real.is_relative_to(layer.boundary):
+            self.findings.append(_escape(place, layer.boundary))
+        elif not entry.path.is_file():
             message = "this is no file, or a broken link"
             self.findings.append(place.finding("missing-file", message))
-        elif real not in self._seen:
-            self._seen.add(real)
-            self.files.append(ButaneFile(layer, path, reached))
+        elif entry.real not in self._seen:
+            self._seen.add(entry.real)
+            self.files.append(ButaneFile(layer, entry.path, entry.reached))
 
 
 def _escape(place: Place, boundary: Path) -> Finding:
@@ -197,7 +211,16 @@ def _escape(place: Place, boundary: Path) -> Finding:
     return place.finding("link-escape", message, "copy it into the project")
 
 
-def _real(path: Path) -> Path:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # Reason: such as a link in a circle.
+        return False
+
+
+def real(path: Path) -> Path:
+    """Return where a path leads, all links followed."""
     # Reason: Path.resolve refuses links in a circle in some versions of Python.
     return Path(os.path.realpath(path))
 

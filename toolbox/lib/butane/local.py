@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.butane import selinux, template, times
+from toolbox.lib.butane import layers, selinux, template, times
 from toolbox.lib.butane.wants import FilterError, text
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import PLAIN, TEXT, Items, Scalar, Table
@@ -119,7 +119,7 @@ class Localizer:
             return node
         if wanted == "folder":
             tree = self.layer.folder / _clean(node.text)
-            self.trees.append(Path(os.path.realpath(tree.parent)) / tree.name)
+            self.trees.append(layers.real(tree.parent) / tree.name)
         try:
             path = resolve(self.layer, node.text, folder=wanted == "folder")
         except LocalError as error:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import environment, layers, merge, template
+from toolbox.lib.butane import environment, merge, selection, template
 from toolbox.lib.butane.bootstrap import HASH_FILE
+from toolbox.lib.butane.layers import real
 from toolbox.lib.butane.local import Dates, Localizer
 from toolbox.lib.butane.origins import Origins, write
 from toolbox.lib.butane.stage import Stage
@@ -92,7 +92,7 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         ToolboxError: Something in the files is wrong; the findings tell all of it.
     """
     names = environment.of(project, host, identity)
-    sources = layers.of(project, host)
+    sources = selection.of(project, host)
     with tempfile.TemporaryDirectory(prefix="butane-", dir=runtime_dir()) as folder:
         stage = Stage(Path(folder))
         renderer = _Renderer(stage, names)
@@ -181,7 +181,7 @@ class _Renderer:
 
 def _escapes(escapes: Iterable[Escape], trees: Iterable[Path]) -> list[Finding]:
     """Return the findings of links that lead out, but for those that a machine gets as links."""
-    inside = {path for tree in trees for path in (tree, Path(os.path.realpath(tree)))}
+    inside = {path for tree in trees for path in (tree, real(tree))}
     return [
         escape.finding
         for escape in escapes

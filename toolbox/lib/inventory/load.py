@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from toolbox.lib.core.errors import UsageError
 from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
-from toolbox.lib.inventory.host import SSH, Host
+from toolbox.lib.inventory.host import SSH, Host, Pattern
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.inventory.project import (
     HOSTS_FOLDER,
@@ -94,22 +94,29 @@ class _Reader:
             name=written.name,
             domain=domain,
             root=self.root,
-            hosts=tuple(self._host(host, domain, written) for host in hosts),
+            hosts=tuple(self._host(host, domain, read) for host in hosts),
             variables=written.variables,
             authorized_keys=keys,
             subnet=written.sim.subnet,
         )
 
-    def _host(self, host: _HostDocument, domain: str, project: ProjectFile) -> Host:
+    def _host(
+        self, host: _HostDocument, domain: str, project: tuple[Node | None, ProjectFile]
+    ) -> Host:
         self._check_variables(host.file, host.node, host.written.variables)
         self._check_modules(host.file, host.node, host.written.modules)
+        node, above = project
+        include = _patterns(PROJECT_FILE, node, "include", above.include)
+        exclude = _patterns(PROJECT_FILE, node, "exclude", above.exclude)
         return Host(
             name=host.name,
             fqdn=f"{host.name}.{domain}",
             os=host.written.os,
             folder=self.root / HOSTS_FOLDER / host.name,
-            variables=_laid_over(project.variables, host.written.variables),
-            modules=tuple(dict.fromkeys((*project.modules, *host.written.modules))),
+            variables=_laid_over(above.variables, host.written.variables),
+            modules=tuple(dict.fromkeys((*above.modules, *host.written.modules))),
+            include=include + _patterns(host.file, host.node, "include", host.written.include),
+            exclude=exclude + _patterns(host.file, host.node, "exclude", host.written.exclude),
             sim=host.written.sim.value(),
         )
 
@@ -256,6 +263,15 @@ class _Reader:
             message = f"{net} has addresses for {subnet.room(net)} machines, and there are {wanted}"
             hint = f"take a larger subnet, such as {subnet.DEFAULT}"
             self.findings.append(place.finding("small-subnet", message, hint))
+
+
+def _patterns(
+    file: str, node: Node | None, key: str, written: Sequence[str]
+) -> tuple[Pattern, ...]:
+    """Return patterns with the places where they were written."""
+    return tuple(
+        Pattern(text, _place(node, (key, number), file)) for number, text in enumerate(written)
+    )
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,6 +203,8 @@ class ProjectFile(Written):
     sim: NetworkFile = NetworkFile()
     variables: Variables = {}
     modules: list[Module] = []
+    include: list[str] = []
+    exclude: list[str] = []
 
 
 class HostFile(Written):
@@ -212,3 +214,5 @@ class HostFile(Written):
     sim: SimulationFile = SimulationFile()
     variables: Variables = {}
     modules: list[Module] = []
+    include: list[str] = []
+    exclude: list[str] = []
