@@ -99,8 +99,8 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         configs = renderer.configs(sources.files)
         findings = [*names.findings, *sources.findings, *renderer.findings]
         findings += [*merge.variants(configs), *_escapes(sources.escapes, renderer.trees)]
-        merged = merge.merge(configs)
-        findings += _reserved(merged)
+        merged, needless = merge.merged(configs)
+        findings += [*needless, *_reserved(merged)]
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise refusal(host, findings, names)
         written, origins = write(merged)
@@ -160,7 +160,7 @@ class _Renderer:
         self.findings += findings
         if rendered is None:
             return None
-        node, findings = parse(rendered.text, file, rendered.locate)
+        node, findings = parse(rendered.text, file, rendered.locate, marks=True)
         self.findings += findings
         if node is None or (not isinstance(node, Table) and findings):
             return None
@@ -171,6 +171,10 @@ class _Renderer:
             message = "a Butane config is a mapping"
             self.findings.append(node.place.finding("no-mapping", message, "such as variant: fcos"))
             return None
+        if node.mark:
+            message = f"!{node.mark} is for a value in a config, not for a whole one"
+            hint = "put it in front of a value"
+            self.findings.append(node.place.finding("yaml-tag", message, hint))
         self.findings += merge.duplicates(node)
         localizer = Localizer(layer, self.stage, names)
         config = localizer.table(node)
