@@ -14,6 +14,7 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Place, parse, text_at
+from toolbox.lib.inventory.project import HOSTS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def translate(config: ButaneConfig) -> IgnitionConfig:
         raise _refused(config, result)
     if _holds_hash(text):
         # Reason: a tree brings files that stand in no list before Butane has walked it.
-        place = config.origins.value("storage.trees") or Place(config.layers[-1].label)
+        place = config.origins.value("storage.trees") or _whole(config)
         message = f"{HASH_FILE} is written by the toolbox"
         finding = place.finding("reserved-path", message, "remove it from the tree")
         raise refusal(config.host, [finding], config.environment)
@@ -145,9 +146,13 @@ def _refused(config: ButaneConfig, result: Result) -> ToolboxError:
     return refusal(config.host, findings, config.environment)
 
 
+def _whole(config: ButaneConfig) -> Place:
+    return Place(f"{HOSTS_FOLDER}/{config.host.name}")
+
+
 def _findings(config: ButaneConfig, result: Result) -> list[Finding]:
     said = words(result).replace(f"{config.files_dir}/", "")
-    whole = Place(config.layers[-1].label)
+    whole = _whole(config)
     clean = config.environment.redacted
     found = (_finding(config, item, whole) for item in complaint.read(said))
     return list(dict.fromkeys(replace(item, message=clean(item.message)) for item in found))
