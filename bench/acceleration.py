@@ -93,7 +93,10 @@ class Variant:
     options: tuple[str, ...] = ()
 
 
-CIPHERS = ("cryptomgr.notests", "initcall_blacklist=jent_mod_init,crypto_kdf108_init")
+CIPHERS = (
+    "cryptomgr.notests",
+    "initcall_blacklist=jent_mod_init,crypto_kdf108_init,init_encrypted,trace_eval_init",
+)
 CHOICE = Variant()
 # Reason: libvirt puts each device of a q35 machine behind a port of its own.
 PORTS = tuple(
@@ -123,7 +126,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         "without checks of clocks off": replace(CHOICE, without=("no_timer_check", "tsc=reliable")),
         "without audit=0 psi=0": replace(CHOICE, without=("audit=0", "psi=0")),
         "without lsm=": replace(CHOICE, without=("lsm=landlock,yama",)),
-        "without cipher tests off": replace(CHOICE, without=CIPHERS),
+        "without initcalls off": replace(CHOICE, without=CIPHERS),
         "loglevel=7": replace(CHOICE, without=("loglevel=4",), arguments="loglevel=7"),
     },
     "added": {
