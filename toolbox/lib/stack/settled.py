@@ -74,12 +74,10 @@ def holds(path: Path, found: str) -> bool:
 
 
 def resources(state: Path) -> int:
-    """Count the resources that a state holds, beside the stack itself and what comes by itself.
+    """Count the resources that a state holds, as the engine does: all but the stack itself.
 
     Args:
         state: The stack's state as the engine wrote it.
     """
     held = json.loads(state.read_text())["checkpoint"]["latest"].get("resources") or ()
-    return sum(
-        1 for one in held if one["type"] != "pulumi:pulumi:Stack" and "::default" not in one["urn"]
-    )
+    return sum(1 for one in held if one["type"] != "pulumi:pulumi:Stack")
