@@ -133,6 +133,11 @@ class _Entry:
     reached: str
     real: Path
     is_folder: bool
+    is_link: bool = True
+
+    def leaves(self, boundary: Path) -> bool:
+        """Tell whether it leads out of a boundary that its folder is in."""
+        return self.is_link and not self.real.is_relative_to(boundary)
 
 
 @dataclass(slots=True)
@@ -164,12 +169,12 @@ class _Walk:
                 pending += (
                     [(layer, below) for below in self._entries(layer, entry)] if layer else ()
                 )
-            elif entry.path.name.endswith(SUFFIX):
+            elif entry.reached.endswith(SUFFIX):
                 self._file(above, entry)
 
     def _entered(self, entry: _Entry, boundary: Path, prefix: str) -> Layer | None:
         """Return a folder under its own name, None when it is not to be read."""
-        if not entry.real.is_relative_to(boundary):
+        if entry.leaves(boundary):
             finding = _escape(Place(entry.reached), boundary)
             self.escapes.append(Escape(real(entry.path.parent) / entry.path.name, finding))
             return None
@@ -186,17 +191,17 @@ class _Walk:
                 # Reason: editors keep locks and backups under such names.
                 if not entry.name.startswith("."):
                     path = layer.folder / entry.name
-                    followed = real(path) if entry.is_symlink() else path
-                    reached = f"{folder.reached}/{entry.name}"
-                    found.append(_Entry(path, reached, followed, _is_folder(entry)))
+                    link, reached = entry.is_symlink(), f"{folder.reached}/{entry.name}"
+                    followed = real(path) if link else path
+                    found.append(_Entry(path, reached, followed, _is_folder(entry), link))
         except OSError as error:
             message = f"the folder cannot be read: {error.strerror}"
             self.findings.append(Place(layer.label).finding("unreadable", message))
-        return sorted(found, key=lambda entry: entry.path.name, reverse=True)
+        return sorted(found, key=lambda entry: entry.reached, reverse=True)
 
     def _file(self, layer: Layer, entry: _Entry) -> None:
         place = Place(f"{layer.label}/{entry.path.name}")
-        if not entry.real.is_relative_to(layer.boundary):
+        if entry.leaves(layer.boundary):
             self.findings.append(_escape(place, layer.boundary))
         elif not entry.path.is_file():
             message = "this is no file, or a broken link"

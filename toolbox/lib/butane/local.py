@@ -210,7 +210,8 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
         raise LocalError(message, "local-escape", hint)
     path = layer.folder / clean
     try:
-        inside = layer.holds(path)
+        real = layers.real(path)
+        inside = real.is_relative_to(layers.real(layer.boundary))
     except (OSError, RuntimeError, ValueError) as error:
         # Reason: links in a circle, names too long, or with characters that no name has.
         message = f"{local!r} is no path that can be followed"
@@ -227,7 +228,7 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     if not os.access(path, os.R_OK):
         message = f"{layer.label}/{clean} may not be read"
         raise LocalError(message, "unreadable", f"chmod u+r {path}")
-    return path.resolve()
+    return real
 
 
 def _clean(local: str) -> str:

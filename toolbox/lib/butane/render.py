@@ -12,12 +12,13 @@ from toolbox.lib.butane.layers import real
 from toolbox.lib.butane.local import Dates, Localizer
 from toolbox.lib.butane.origins import Origins, write
 from toolbox.lib.butane.stage import Stage
+from toolbox.lib.butane.trees import KNOWN
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.report import Severity
 from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Items, Place, Scalar, Table, parse
+from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -160,7 +161,7 @@ class _Renderer:
         self.findings += findings
         if rendered is None:
             return None
-        node, findings = parse(rendered.text, file, rendered.locate, marks=True)
+        node, findings = KNOWN.read(rendered)
         self.findings += findings
         if node is None or (not isinstance(node, Table) and findings):
             return None
