@@ -19,11 +19,12 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Items, Place, Scalar, Table, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.environment import Environment
     from toolbox.lib.butane.layers import Layer
+    from toolbox.lib.butane.stage import Written
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
@@ -43,6 +44,7 @@ class ButaneConfig:
         environment: The names its templates saw.
         configs: What was merged, the later over the earlier.
         warnings: What is to say about it although it is right; holds no secrets.
+        made: Where the lines of rendered files were written, by their paths below `files_dir`.
     """
 
     host: Host
@@ -53,6 +55,7 @@ class ButaneConfig:
     environment: Environment = field(repr=False)
     configs: tuple[Table, ...] = field(repr=False)
     warnings: tuple[Finding, ...] = ()
+    made: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
 
 def source_of(config: ButaneConfig, path: Path) -> str | None:
@@ -104,7 +107,7 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         written, origins = write(merged)
         text, parts = Secret(written), tuple(configs)
         said = clean(findings, names)
-        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts, said)
+        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts, said, stage.made)
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
+from toolbox.lib.inventory import scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from yaml.error import MarkedYAMLError
     from yaml.nodes import MappingNode
@@ -24,6 +25,9 @@ PLAIN = "plain"
 
 TEXT = "tag:yaml.org,2002:str"
 COLLECTION = "collection"
+BLOCKS = ("|", ">")
+"""Styles of texts that begin on the line below."""
+
 CORE_TAG = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)")
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {
@@ -63,12 +67,39 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Where the lines of a text that stands in a document were written.
+
+    Attributes:
+        numbers: Line of the document that each line of the text begins on.
+        indent: Characters before each line; None where they differ.
+        locate: Tells the place of a line and column of the document.
+    """
+
+    numbers: Sequence[int]
+    indent: int | None
+    locate: Callable[[int, int], Place]
+
+    def place(self, line: int, column: int | None = None) -> Place:
+        """Return where a line of the text was written, counted from 1."""
+        if not 1 <= line <= len(self.numbers):
+            line, column = min(max(line, 1), len(self.numbers)), None
+        known = column if self.indent is not None else None
+        place = self.locate(self.numbers[line - 1], (self.indent or 0) + (known or 1))
+        return place if known else Place(place.file, place.line)
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value; `tag` is `PLAIN`, `TEXT` or another tag that was written out."""
+    """A single value; `tag` is `PLAIN`, `TEXT` or another tag that was written out.
+
+    `lines` are those of a text that has several, or that begins on another line than its place.
+    """
 
     text: str
     tag: str = TEXT
     place: Place = field(default=Place(""), compare=False)
+    lines: Lines | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_null(self) -> bool:
@@ -137,7 +168,7 @@ def parse(
     from yaml.error import MarkedYAMLError, YAMLError
 
     located = locate or (lambda line, column: Place(file, line, column))
-    reader = _Reader(located)
+    reader = _Reader(located, text)
     try:
         roots = _compose(text)
     except MarkedYAMLError as error:
@@ -184,8 +215,9 @@ def _compose(text: str) -> list[YamlNode]:
 class _Reader:
     """Makes our tree of PyYAML's nodes and finds what is wrong on the way."""
 
-    def __init__(self, locate: Callable[[int, int], Place]) -> None:
+    def __init__(self, locate: Callable[[int, int], Place], text: str) -> None:
         self.locate = locate
+        self.written = text.split("\n")
         self.findings: list[Finding] = []
 
     def complain(self, node: YamlNode, code: str, message: str, hint: str | None = None) -> None:
@@ -210,7 +242,23 @@ class _Reader:
             return Items(tuple(self.read(item, depth + 1) for item in node.value), self.place(node))
         if node.tag != PLAIN and not CORE_TAG.fullmatch(node.tag):
             self.complain(node, "yaml-tag", f"unknown tag {node.tag}")
-        return Scalar(str(node.value), node.tag, self.place(node))
+        return Scalar(str(node.value), node.tag, self.place(node), self._lines(node))
+
+    def _lines(self, node: YamlNode) -> Lines | None:
+        from yaml.nodes import ScalarNode
+
+        if not isinstance(node, ScalarNode):
+            return None
+        value, begin, end = str(node.value), node.start_mark, node.end_mark
+        if node.style in BLOCKS:
+            numbers, indent = scalar.block(
+                value, self.written, begin.line, folded=node.style == ">"
+            )
+            return Lines(numbers, indent, self.locate)
+        if "\n" not in value:
+            return None
+        numbers = scalar.flow(value, self.written, (begin.line, begin.column), end.line, node.style)
+        return Lines(numbers, None, self.locate)
 
     def _table(self, node: MappingNode, depth: int) -> Table:
         fields: dict[str, Node] = {}
