@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core.errors import ToolboxError
@@ -82,6 +83,12 @@ class Workbench:
         project = load(self.root)
         with render(project, project.hosts[0], self.identity) as config:
             return translate(config)
+
+    def checks(self) -> list[str]:
+        """Return what the checks before a boot find."""
+        project = load(self.root)
+        with render(project, project.hosts[0], self.identity) as config:
+            return [finding.render() for finding in check(config, translate(config))]
 
     def refusal(self) -> list[str]:
         """Return the findings of a config that is refused."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core.errors import HabitatError, ToolboxError
@@ -77,7 +78,8 @@ def _translated(config: ButaneConfig) -> Outcome:
         if not refused:
             raise
         return Outcome(config.host, None, (*config.warnings, *refused))
-    return Outcome(config.host, ignition, (*config.warnings, *ignition.findings))
+    found = (*config.warnings, *ignition.findings, *check(config, ignition))
+    return Outcome(config.host, ignition, found)
 
 
 def _decisive(finding: Finding) -> Finding:
