@@ -48,6 +48,12 @@ SERVICE = re.compile(r'service "([^"]+)"')
 UNSET = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?:\}|:?\?)|([A-Za-z_]\w*))")
 MISSING = re.compile(r"(?:env file (?P<env>.+) not found|open (?P<file>.+): no such file)")
 INTERPOLATION = "invalid interpolation format"
+HINTS = (
+    ("Additional property", "check how it is spelt, and below what it stands"),
+    (INTERPOLATION, "write $$ where a dollar sign is meant"),
+    ("depends on undefined service", "name a service of the file"),
+    ("refers to undefined", "define it at the top level of the file"),
+)
 NOISE = re.compile(r'^time="[^"]*" level=(?:warning|info|debug) .*$', re.MULTILINE)
 NO_MISTAKES = frozenset({"several-documents", "yaml-tag"})
 """What is right in a Compose file, though not in Butane."""
@@ -199,13 +205,17 @@ class _Judge:
         additional = ADDITIONAL.search(message)
         for file in dict.fromkeys((path, *self.trees)):
             tree = self.trees.get(file)
-            keys = _keys(tree, "" if dotted == WHOLE else dotted) if dotted else None
-            if keys is not None and additional:
-                keys = _keys(tree, dotted.removeprefix(WHOLE), additional[1])
-            if keys is None and not dotted:
+            if dotted:
+                more = additional[1] if additional else None
+                keys = _keys(tree, dotted.removeprefix(WHOLE), more)
+            else:
                 keys = _named(tree, message)
             if keys:
-                return file, keys, _short(rest if dotted and message.startswith(dotted) else message)
+                return (
+                    file,
+                    keys,
+                    _short(rest if dotted and message.startswith(dotted) else message),
+                )
         return path, (), _short(message)
 
     def _at(self, path: str, keys: Keys) -> tuple[Place, Node | None]:
@@ -226,11 +236,13 @@ class _Judge:
         tree = self.trees.get(path)
         if not keys or tree is None:
             return False
-        self._keep(path, _without(tree, keys))
+        # Reason: a service without an image would be the next complaint, and none of a person's.
+        instead = Scalar(DUMMY) if keys[-1] == "image" else None
+        self._keep(path, _without(tree, keys, instead))
         return True
 
     def _note(self, place: Place, message: str) -> None:
-        hint = "see https://docs.docker.com/reference/compose-file/"
+        hint = next((hint for said, hint in HINTS if said in message), None)
         self.findings.append(place.finding("compose", f"Compose refuses it: {message}", hint))
 
 
@@ -300,18 +312,20 @@ def _texts(node: Node | None) -> str:
     return " ".join(text for _, text in _scalars(node)) if node is not None else ""
 
 
-def _without(node: Node, keys: Keys) -> Node:
-    """Return a tree without the value at some keys."""
+def _without(node: Node, keys: Keys, instead: Node | None = None) -> Node:
+    """Return a tree without the value at some keys, or with something instead of it."""
     head, rest = keys[0], keys[1:]
     if isinstance(node, Table) and isinstance(head, str):
         fields = dict(node.fields)
         child = fields.pop(head)
-        if rest:
-            fields[head] = _without(child, rest)
+        new = _without(child, rest, instead) if rest else instead
+        if new is not None:
+            fields[head] = new
         return Table(fields, node.place, node.keys)
     if isinstance(node, Items) and isinstance(head, int):
         items = list(node.items)
-        items[head : head + 1] = [_without(items[head], rest)] if rest else []
+        new = _without(items[head], rest, instead) if rest else instead
+        items[head : head + 1] = [new] if new is not None else []
         return Items(tuple(items), node.place)
     return node
 
@@ -328,5 +342,5 @@ def _dropped(node: Node, keys: Sequence[str]) -> Node:
 
 def _short(message: str) -> str:
     """Return a complaint on one line."""
-    text = " ".join(message.split())
+    text = " ".join(message.partition(" You may need to")[0].partition("\nYou may")[0].split())
     return text.removesuffix(": invalid compose project").rstrip(".")

@@ -50,6 +50,7 @@ NOT_OURS = (
     re.compile(r"Command .* is not executable"),
     re.compile(r"Failed to create \S+: (?:Unit .* not found|Transaction order is cyclic)"),
     re.compile(r"Failed to create \S+: Unit .* (?:is masked|has a bad unit file setting)"),
+    re.compile(r"Cannot add dependency job"),
     re.compile(r"(?:Job .* deleted|Unable) to break (?:ordering )?cycle"),
     re.compile(r".*[Ff]ailed to (?:resolve|expand) (?:unit )?specifier.*"),
 )
@@ -187,7 +188,7 @@ class _Reader:
                 if ours and ours not in cycles:
                     cycles.add(ours)
                     yield self._cycle(members, ours)
-            elif named and (named[1] in self._ours() or named[1] in self.units.dropins):
+            elif named and named[1] in self._ours():
                 yield from self._of_unit(named[1], message)
 
     def _ours(self) -> frozenset[str]:
@@ -199,7 +200,8 @@ class _Reader:
             return
         folder, _, file = path.rpartition("/")
         unit = file if file in self.units.defined else folder.rpartition("/")[2]
-        fatal = "gnoring" not in message and unit.removesuffix(".d") in self.refused
+        unit = unit.removesuffix(".d")
+        fatal = "gnoring" not in message and unit in self.refused and unit in self._ours()
         said = message.replace(str(self.root.folder), "").rstrip(".")
         code, severity = ("unit-refused", Severity.ERROR) if fatal else _IGNORED
         hint = None
