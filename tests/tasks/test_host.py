@@ -197,6 +197,8 @@ def test_why_json(invoke: Callable[..., Any], project: Path) -> None:
         "sets": ["contents"],
         "overruled": [],
         "source": None,
+        "mark": "",
+        "removes": [],
     }
 
 

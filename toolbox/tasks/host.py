@@ -132,6 +132,7 @@ def _ask(question: str, person: bool) -> None:  # noqa: FBT001
         show.fail("nothing was installed", hint="install by hand what is listed above")
 
 
+MARKED = {"reset": "takes it away", "override": "replaces all below"}
 NAMES = "hosts, one or more; the only one by default"
 SECRETS = "print private keys in clear, on a terminal, too"
 
@@ -300,7 +301,11 @@ def _tell(answers: dict[str, tuple[Reason, ...]]) -> None:
 
 def _says(reason: Reason) -> str:
     """Return what a place says in few words."""
-    words = ", ".join(reason.sets)
+    words = MARKED.get(reason.mark, "")
+    if reason.removes:
+        words += f"{'; ' if words else ''}removes {', '.join(reason.removes)}"
+    if reason.sets:
+        words += f"{'; ' if words else ''}{', '.join(reason.sets)}"
     if reason.source:
         words += f"{' ' if words else ''}from {reason.source}"
     if reason.overruled:
@@ -323,6 +328,8 @@ def _reasons(host: str, reasons: Sequence[Reason]) -> Iterator[dict[str, object]
             "sets": list(reason.sets),
             "overruled": list(reason.overruled),
             "source": reason.source,
+            "mark": reason.mark,
+            "removes": list(reason.removes),
         }
 
 

@@ -90,8 +90,4 @@ def _items(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     ]
 
 
-def _word(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
 ns = Collection("project", check)

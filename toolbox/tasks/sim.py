@@ -310,7 +310,7 @@ def pulumi(context: Context) -> None:
 def _single(wanted: Project, name: str) -> str:
     """Return the named host, or the only one there is."""
     from toolbox.lib.core.errors import UsageError
-    from toolbox.lib.simulation.up import chosen
+    from toolbox.lib.inventory.choice import chosen
 
     if name:
         return chosen(wanted, [name])[0].name

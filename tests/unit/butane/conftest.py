@@ -90,6 +90,12 @@ class Workbench:
         with render(project, project.hosts[0], self.identity) as config:
             return [finding.render() for finding in check(config, translate(config))]
 
+    def warnings(self) -> list[str]:
+        """Return the warnings of a config that is accepted."""
+        project = load(self.root)
+        with render(project, project.hosts[0], self.identity) as config:
+            return [finding.render() for finding in config.warnings]
+
     def refusal(self) -> list[str]:
         """Return the findings of a config that is refused."""
         with pytest.raises(ToolboxError) as caught:

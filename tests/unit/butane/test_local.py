@@ -93,8 +93,11 @@ def test_links_out_of_the_project(bare: Workbench, link: str) -> None:
     bare.write({"main.bu": file("x" if link == "x" else "folder/x")})
     target = outside / "x" if link == "x" else outside
     (bare.root / "hosts/web" / link).symlink_to(target)
-    (finding,) = bare.refusal()
+    *of_the_link, finding = bare.refusal()
     assert finding.startswith("hosts/web/main.bu:6:25: error[local-escape]")
+    assert [line.split("]")[0] for line in of_the_link] == (
+        ["hosts/web/folder: error[link-escape"] if link == "folder" else []
+    )
 
 
 def test_a_tree_that_is_a_link_out_of_the_project(bare: Workbench) -> None:

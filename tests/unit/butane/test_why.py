@@ -165,6 +165,65 @@ def test_items_of_a_loop_are_told_apart(bare: Workbench) -> None:
     assert (second.sets, second.overruled) == (("mode",), ())
 
 
+MARKED = f"""{HEAD}storage:
+  links: !reset []
+  files:
+    - !reset {{path: /etc/kept}}
+    - path: /etc/greeting
+      mode: !reset null
+systemd:
+  units:
+    - !override
+      name: web.service
+      mask: true
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (
+            "/etc/kept",
+            [
+                ("hosts/web/30.bu:6:7", "reset", (), (), ()),
+                ("hosts/web/10.bu:19:7", "", (), ("contents",), ()),
+            ],
+        ),
+        (
+            "/etc/greeting",
+            [
+                ("hosts/web/30.bu:7:7", "", (), (), ("mode",)),
+                ("hosts/web/10.bu:15:7", "", ("contents",), ("mode",), ()),
+            ],
+        ),
+        (
+            "/etc/localtime",
+            [
+                ("hosts/web/30.bu:4:10", "reset", (), (), ()),
+                ("hosts/web/10.bu:12:7", "", (), ("target",), ()),
+            ],
+        ),
+        (
+            "web.service",
+            [
+                ("hosts/web/30.bu:11:7", "override", ("mask",), (), ()),
+                ("hosts/web/10.bu:27:7", "", (), ("enabled", "contents"), ()),
+                ("hosts/web/10.bu:6:7", "", ("contents",), (), ()),
+            ],
+        ),
+    ],
+)
+def test_marks(bare: Workbench, what: str, told: list[tuple[object, ...]]) -> None:
+    """Who takes something away, or replaces it, is told as well."""
+    files = {name: text for name, text in FILES.items() if name != "20.bu"}
+    reasons, _ = _ask(bare.write({**files, "30.bu": MARKED}), what)
+
+    facts = [(str(r.place), r.mark, r.sets, r.overruled, r.removes) for r in reasons]
+
+    assert facts == told
+    assert reasons[0].holds
+
+
 @pytest.mark.parametrize(
     ("what", "hint"),
     [

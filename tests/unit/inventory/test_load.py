@@ -249,3 +249,46 @@ def test_find_root(write: Callable[[dict[str, str]], Path]) -> None:
 def test_find_root_outside(tmp_path: Path) -> None:
     """Outside of any project there is none."""
     assert find_root(tmp_path) is None
+
+
+def test_modules(write: Callable[[dict[str, str]], Path]) -> None:
+    """The project's modules come first, each once; a module is a folder, linked or deeper."""
+    root = write(
+        {
+            "project.yaml": "name: example\nmodules: [a]\n",
+            "hosts/web.yaml": "modules: [db/pg, a, link]\n",
+            "hosts/db.yaml": "",
+            "modules/a/a.bu": "",
+            "modules/db/pg/x.bu": "",
+        }
+    )
+    (root / "modules/link").symlink_to("a")
+    assert [host.modules for host in load(root).hosts] == [("a",), ("a", "db/pg", "link")]
+
+
+def test_unknown_modules(write: Callable[[dict[str, str]], Path]) -> None:
+    """A module that is not there is told with its line and what may have been meant."""
+    root = write(
+        {
+            "project.yaml": "name: example\nmodules: [x.bu]\n",
+            "hosts/web.yaml": "modules:\n  - postgres\n",
+            "hosts/wrong.yaml": "modules: [../hosts]\n",
+            "modules/x.bu": "",
+            "modules/.git/x": "",
+            "modules/postgresql/a.bu": "",
+        }
+    )
+    assert findings(root) == [
+        (
+            "project.yaml:2:11: error[unknown-module]: there is no folder modules/x.bu\n"
+            "  hint: known here: postgresql"
+        ),
+        (
+            "hosts/web.yaml:2:5: error[unknown-module]: there is no folder modules/postgres\n"
+            "  hint: did you mean postgresql?"
+        ),
+        (
+            "hosts/wrong.yaml:1:11: error[bad-module]: modules.0: '../hosts' is no module\n"
+            "  hint: name a folder in modules/"
+        ),
+    ]

@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
 
 
-def test_chosen(project: Project) -> None:
-    """Hosts are taken by name and in that order, or all."""
-    assert [host.name for host in up.chosen(project, ())] == ["db", "web"]
-    assert [host.name for host in up.chosen(project, ["web"])] == ["web"]
-
-
-def test_chosen_unknown(project: Project) -> None:
-    """A name that is no host tells which there are."""
-    with pytest.raises(UsageError, match="has no host mail") as caught:
-        up.chosen(project, ["web", "mail"])
-    assert caught.value.hint == "its hosts are db, web"
-
-
 def test_certificates_carry_both_names(project: Project) -> None:
     """A host's certificate is for its full name and its short one."""
     assert up.subjects(project)[1].names == ("web.example.org", "web")

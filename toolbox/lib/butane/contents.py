@@ -7,7 +7,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.butane import dataurl, merge
+from toolbox.lib.butane import dataurl
 from toolbox.lib.butane.render import source_of
 from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
@@ -132,7 +132,7 @@ def of(config: ButaneConfig, ignition: IgnitionConfig) -> Contents:
         config: As `render` gives it, while its block lasts.
         ignition: What it was translated to.
     """
-    return _Reader(config, merge.merge(config.configs)).read(json.loads(ignition.json.reveal()))
+    return _Reader(config, config.merged).read(json.loads(ignition.json.reveal()))
 
 
 @dataclass(slots=True)
@@ -184,12 +184,12 @@ class _Reader:
                 place = place if item else tree.place
                 origin, rendered = _whole(name) if name else _fixed(place), False
         resources = [file.get("contents") or {}, *(file.get("append") or ())]
-        datas = [self._data(resource, path, place) for resource in resources]
-        if datas[0] is None or None in datas:
+        pieces = [self._data(resource, path, place) for resource in resources]
+        if pieces[0] is None or None in pieces:
             # Reason: what the machine fetches, or has already, is not known here.
             return None
         origins = [origin, *(self._origin(source, place)[0] for source in sources[1:])]
-        data, parts = _joined([part for part in datas if part is not None], origins)
+        data, parts = _joined([part for part in pieces if part is not None], origins)
         return Content(path, data, place, parts, rendered)
 
     def _is_text(self, item: Table | None) -> bool:
@@ -279,12 +279,12 @@ def _refused(error: dataurl.ResourceError, path: str, place: Place) -> Finding:
 
 
 def _joined(
-    datas: Sequence[bytes], origins: Sequence[Origin]
+    pieces: Sequence[bytes], origins: Sequence[Origin]
 ) -> tuple[bytes, tuple[tuple[int, Origin], ...]]:
     """Return parts in one, with the line that each begins on."""
     joined = b""
     parts = []
-    for data, origin in zip(datas, origins, strict=False):
+    for data, origin in zip(pieces, origins, strict=False):
         parts.append((joined.count(b"\n") + 1, origin))
         joined += data
     return joined, tuple(parts)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.butane import selinux, template, times
+from toolbox.lib.butane import layers, selinux, template, times
 from toolbox.lib.butane.wants import FilterError, text
 from toolbox.lib.inventory import names as spelling
-from toolbox.lib.inventory.document import PLAIN, TEXT, Items, Place, Scalar, Table
+from toolbox.lib.inventory.document import PLAIN, RESET, TEXT, Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +51,14 @@ class Localizer:
         stage: Where the files go.
         names: What rendered files may use.
         findings: What is wrong, collected on the way.
+        trees: Folders that the machine gets as they are, or links to them.
     """
 
     layer: Layer
     stage: Stage
     names: Mapping[str, Any]
     findings: list[Finding] = field(default_factory=list)
+    trees: list[Path] = field(default_factory=list)
 
     def table(self, node: Table, *, within: str = "", kind: str | None = None) -> Table:
         """Return a mapping with its local files staged.
@@ -71,22 +73,26 @@ class Localizer:
             kind = self._kind(node, within)
             fields.pop(TEMPLATE, None)
         for key, child in fields.items():
+            if child.mark == RESET:
+                continue
             if is_local(key):
                 wanted = "folder" if within == TREES else "text" if key != "local" else "file"
                 fields[key] = self._local(child, wanted, kind=kind)
             else:
                 fields[key] = self._node(child, key, kind=kind)
-        return Table(fields, node.place, node.keys)
+        return replace(node, fields=fields)
 
     def _node(self, node: Node, key: str, *, kind: str | None) -> Node:
         if isinstance(node, Table):
             return self.table(node, kind=kind)
         if isinstance(node, Items):
             items = (
-                self.table(item, within=key, kind=kind) if isinstance(item, Table) else item
+                self.table(item, within=key, kind=kind)
+                if isinstance(item, Table) and item.mark != RESET
+                else item
                 for item in node.items
             )
-            return Items(tuple(items), node.place)
+            return replace(node, items=tuple(items))
         return node
 
     def _kind(self, node: Table, within: str) -> str | None:
@@ -112,9 +118,12 @@ class Localizer:
     def _local(self, node: Node, wanted: str, *, kind: str | None) -> Node:
         if isinstance(node, Items):
             staged = (self._local(item, wanted, kind=kind) for item in node.items)
-            return Items(tuple(staged), node.place)
-        if not isinstance(node, Scalar) or node.is_null:
+            return replace(node, items=tuple(staged))
+        if not isinstance(node, Scalar) or node.is_null or node.mark == RESET:
             return node
+        if wanted == "folder":
+            tree = self.layer.folder / _clean(node.text)
+            self.trees.append(layers.real(tree.parent) / tree.name)
         try:
             path = resolve(self.layer, node.text, folder=wanted == "folder")
         except LocalError as error:
@@ -123,7 +132,8 @@ class Localizer:
         if kind is None and wanted == "text":
             self._check_text(node, path)
         name = self._made(node, path, kind) if kind else self.stage.link(path)
-        return Scalar(name or node.text, TEXT if node.tag == PLAIN else node.tag, node.place)
+        tag = TEXT if node.tag == PLAIN else node.tag
+        return Scalar(name or node.text, tag, node.place, node.mark)
 
     def _check_text(self, node: Scalar, path: Path) -> None:
         """Refuse bytes where Ignition takes a text: Butane would put other characters there."""
@@ -202,7 +212,8 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
         raise LocalError(message, "local-escape", hint)
     path = layer.folder / clean
     try:
-        inside = layer.holds(path)
+        real = layers.real(path)
+        inside = real.is_relative_to(layers.real(layer.boundary))
     except (OSError, RuntimeError, ValueError) as error:
         # Reason: links in a circle, names too long, or with characters that no name has.
         message = f"{local!r} is no path that can be followed"
@@ -219,7 +230,7 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     if not os.access(path, os.R_OK):
         message = f"{layer.label}/{clean} may not be read"
         raise LocalError(message, "unreadable", f"chmod u+r {path}")
-    return path.resolve()
+    return real
 
 
 def _clean(local: str) -> str:

@@ -6,24 +6,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import environment, layers, merge, template
+from toolbox.lib.butane import environment, merge, selection, template
 from toolbox.lib.butane.bootstrap import HASH_FILE
+from toolbox.lib.butane.layers import real
 from toolbox.lib.butane.local import Dates, Localizer
 from toolbox.lib.butane.origins import Origins, write
 from toolbox.lib.butane.stage import Stage
+from toolbox.lib.butane.trees import KNOWN
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.report import Severity
 from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.document import Items, Place, Scalar, Table, parse
+from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.environment import Environment
-    from toolbox.lib.butane.layers import Layer
+    from toolbox.lib.butane.layers import ButaneFile, Escape, Layer
     from toolbox.lib.butane.stage import Written
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
@@ -39,10 +41,11 @@ class ButaneConfig:
         host: The host.
         text: The config, YAML; holds private keys.
         files_dir: Butane's ``--files-dir``; ends with the `render` that made it.
-        layers: Where it is from, the later over the earlier.
+        layers: The folders it is from, in the order of their first files.
         origins: Where each piece of the text was written.
         environment: The names its templates saw.
         configs: What was merged, the later over the earlier.
+        merged: What they were merged to.
         warnings: What is to say about it although it is right; holds no secrets.
         made: Where the lines of rendered files were written, by their paths below `files_dir`.
     """
@@ -54,6 +57,7 @@ class ButaneConfig:
     origins: Origins = field(repr=False)
     environment: Environment = field(repr=False)
     configs: tuple[Table, ...] = field(repr=False)
+    merged: Table = field(repr=False)
     warnings: tuple[Finding, ...] = ()
     made: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
@@ -94,20 +98,32 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         ToolboxError: Something in the files is wrong; the findings tell all of it.
     """
     names = environment.of(project, host, identity)
-    found = layers.of(project, host)
+    sources = selection.of(project, host)
     with scratch(runtime_dir(), "butane") as folder:
         stage = Stage(folder)
         renderer = _Renderer(stage, names)
-        configs = [config for layer in found for config in renderer.configs(layer)]
-        findings = [*names.findings, *renderer.findings, *merge.variants(configs)]
-        merged = merge.merge(configs)
-        findings += _reserved(merged)
+        configs = renderer.configs(sources.files)
+        findings = [*names.findings, *sources.findings, *renderer.findings]
+        findings += [*merge.variants(configs), *_escapes(sources.escapes, renderer.trees)]
+        merged, needless = merge.merged(configs)
+        findings += [*needless, *_reserved(merged)]
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise refusal(host, findings, names)
         written, origins = write(merged)
         text, parts = Secret(written), tuple(configs)
         said = clean(findings, names)
-        yield ButaneConfig(host, text, stage.folder, found, origins, names, parts, said, stage.made)
+        yield ButaneConfig(
+            host,
+            text,
+            stage.folder,
+            sources.layers,
+            origins,
+            names,
+            parts,
+            merged,
+            said,
+            stage.made,
+        )
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:
@@ -141,20 +157,17 @@ class _Renderer:
     stage: Stage
     names: Environment
     findings: list[Finding] = field(default_factory=list)
+    trees: list[Path] = field(default_factory=list)
 
-    def configs(self, layer: Layer) -> Iterator[Table]:
-        """Yield the configs of a layer's files, those that are not empty."""
-        files, findings = layer.files()
-        self.findings += findings
-        for path in files:
-            config = self._config(layer, path)
-            if config is not None:
-                yield config
+    def configs(self, files: Iterable[ButaneFile]) -> list[Table]:
+        """Return the configs of files, those that are not empty."""
+        found = (self._config(file) for file in files)
+        return [config for config in found if config is not None]
 
-    def _config(self, layer: Layer, path: Path) -> Table | None:
-        file = layer.name_of(path)
+    def _config(self, written: ButaneFile) -> Table | None:
+        layer, file = written.layer, written.name
         try:
-            source = path.read_bytes().decode()
+            source = written.path.read_bytes().decode()
         except UnicodeDecodeError as error:
             message = f"byte {error.start} is not UTF-8"
             self.findings.append(Place(file).finding("not-text", message, "save it as UTF-8"))
@@ -164,7 +177,7 @@ class _Renderer:
         self.findings += findings
         if rendered is None:
             return None
-        node, findings = parse(rendered.text, file, rendered.locate)
+        node, findings = KNOWN.read(rendered)
         self.findings += findings
         if node is None or (not isinstance(node, Table) and findings):
             return None
@@ -175,11 +188,26 @@ class _Renderer:
             message = "a Butane config is a mapping"
             self.findings.append(node.place.finding("no-mapping", message, "such as variant: fcos"))
             return None
+        if node.mark:
+            message = f"!{node.mark} is for a value in a config, not for a whole one"
+            hint = "put it in front of a value"
+            self.findings.append(node.place.finding("yaml-tag", message, hint))
         self.findings += merge.duplicates(node)
         localizer = Localizer(layer, self.stage, names)
         config = localizer.table(node)
         self.findings += localizer.findings
+        self.trees += localizer.trees
         return config
+
+
+def _escapes(escapes: Iterable[Escape], trees: Iterable[Path]) -> list[Finding]:
+    """Return the findings of links that lead out, but for those that a machine gets as links."""
+    inside = {path for tree in trees for path in (tree, real(tree))}
+    return [
+        escape.finding
+        for escape in escapes
+        if not any(escape.path.is_relative_to(tree) for tree in inside)
+    ]
 
 
 def _reserved(config: Table) -> list[Finding]:

@@ -6,19 +6,21 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.butane import times
 from toolbox.lib.butane.filters import FILTERS
 from toolbox.lib.butane.wants import FilterError
+from toolbox.lib.core.files import sha256
 from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
-    from types import FrameType, TracebackType
+    from types import CodeType, FrameType, TracebackType
 
     from jinja2 import Environment as Jinja
     from jinja2 import nodes
@@ -46,6 +48,13 @@ OPERATIONS: dict[tuple[str, ...], Callable[[object], object]] = {
 DEFINED = "define it as a variable, or give it a default where it is used"
 LARGEST = 10_000_000
 """Characters or bits that a product or a power may have."""
+
+NAME = "<template>"
+"""File of all templates in Python's tracebacks, as code is shared by files that are equal."""
+
+MOST_CODES = 10_000
+_CODES: dict[str, CodeType] = {}
+"""Code of templates, by the hashes of their sources."""
 
 UNKNOWN = re.compile(r"No (filter|test) named '(.+?)'")
 
@@ -107,13 +116,8 @@ def render(
     jinja = _jinja(file, names, findings)
     if created:
         jinja.filters["created_at"] = created
-    returns = next((blank for blank in BLANKS if blank not in source), "")
     try:
-        tree = jinja.parse(source.replace("\r", returns), file, file)
-        _restore(tree, returns)
-        for statements in _direct(tree.body):
-            _mark(statements)
-        code = jinja.compile(tree, file, file)
+        code = _compiled(source, jinja, findings)
         template = Template.from_code(jinja, code, jinja.make_globals(None))
         output = template.render(names)
         # Reason: half a surrogate pair is a text, but nothing that a file can hold.
@@ -123,7 +127,7 @@ def render(
     except Exception as error:  # noqa: BLE001 - filters and methods may raise anything
         # Reason: what fails after an undefined name mostly fails because of it.
         if not _fails(findings):
-            place = Place(file, _line_of(error.__traceback__, file))
+            place = Place(file, _line_of(error.__traceback__))
             message = f"{error}" or type(error).__name__
             hint = getattr(error, "hint", None)
             findings.append(place.finding("template-error", message, hint))
@@ -132,11 +136,38 @@ def render(
     return _unmarked(output, source, file), findings
 
 
+def _compiled(source: str, jinja: Jinja, findings: Sequence[Finding]) -> CodeType:
+    """Return the code of a template; the same template is compiled once, whatever its file."""
+    key = sha256(source.encode(errors="surrogatepass"))
+    if key in _CODES:
+        return _CODES[key]
+    returns = next((blank for blank in BLANKS if blank not in source), "")
+    tree = jinja.parse(source.replace("\r", returns), NAME, NAME)
+    _restore(tree, returns)
+    for statements in _direct(tree.body):
+        _mark(statements)
+    code = jinja.compile(tree, NAME, NAME)
+    # Reason: Jinja works out constants as it compiles, and those depend on the file here.
+    if not findings and "created_at" not in source and len(_CODES) < MOST_CODES:
+        _CODES[key] = code
+    return code
+
+
 def _fails(findings: Iterable[Finding]) -> bool:
     return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def _jinja(file: str, names: Mapping[str, Any], findings: list[Finding]) -> Jinja:
+    # Reason: the output is configuration, not HTML; escaping would damage it.
+    jinja = _bounded()(keep_trailing_newline=True, autoescape=False, cache_size=0)
+    jinja.filters |= FILTERS
+    jinja.globals |= _clock(file, names, findings)
+    jinja.undefined = _recorder(file, {**jinja.globals, **names}, findings)
+    return jinja
+
+
+@cache
+def _bounded() -> type[Jinja]:
     from jinja2.sandbox import SandboxedEnvironment
 
     # Reason: a template makes text. In the sandbox it reaches neither files nor the rest of
@@ -148,12 +179,7 @@ def _jinja(file: str, names: Mapping[str, Any], findings: list[Finding]) -> Jinj
             _check_size(operator, left, right)
             return super().call_binop(context, operator, left, right)  # type: ignore[arg-type]
 
-    # Reason: the output is configuration, not HTML; escaping would damage it.
-    jinja = Bounded(keep_trailing_newline=True, autoescape=False, cache_size=0)
-    jinja.filters |= FILTERS
-    jinja.globals |= _clock(file, names, findings)
-    jinja.undefined = _recorder(file, {**jinja.globals, **names}, findings)
-    return jinja
+    return Bounded
 
 
 def _check_size(operator: str, left: object, right: object) -> None:
@@ -315,11 +341,11 @@ def _calling_line() -> int | None:
     return None
 
 
-def _line_of(trace: TracebackType | None, file: str) -> int | None:
+def _line_of(trace: TracebackType | None) -> int | None:
     """Return the line of the template where an error came from; Jinja rewrites tracebacks."""
     line = None
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
+        if trace.tb_frame.f_code.co_filename == NAME:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

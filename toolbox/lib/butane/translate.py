@@ -14,6 +14,7 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Place, parse, text_at
+from toolbox.lib.inventory.project import HOSTS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 BUTANE = "butane"
 VALIDATE = "ignition-validate"
+GO = {"GOGC": "400"}
+"""Butane compresses each file with buffers of a megabyte; half its time went into tidying up."""
+
 SECONDS = 60.0
 """Far more than a translation takes; a program that hangs must not hang us."""
 
@@ -73,7 +77,7 @@ def translate(config: ButaneConfig) -> IgnitionConfig:
         raise _refused(config, result)
     if _holds_hash(text):
         # Reason: a tree brings files that stand in no list before Butane has walked it.
-        place = config.origins.value("storage.trees") or Place(config.layers[-1].label)
+        place = config.origins.value("storage.trees") or _whole(config)
         message = f"{HASH_FILE} is written by the toolbox"
         finding = place.finding("reserved-path", message, "remove it from the tree")
         raise refusal(config.host, [finding], config.environment)
@@ -106,7 +110,7 @@ def butane(
     command += ["--strict"] if strict else []
     command += ["--raw"] if raw else []
     command += ["--files-dir", files_dir] if files_dir is not None else []
-    return run(command, stdin=config, timeout=SECONDS, check=False)
+    return run(command, stdin=config, env=GO, timeout=SECONDS, check=False)
 
 
 def validate(config: Secret | bytes) -> Result:
@@ -115,7 +119,7 @@ def validate(config: Secret | bytes) -> Result:
     Raises:
         HabitatError: It is not installed.
     """
-    return run([VALIDATE, "-"], stdin=config, timeout=SECONDS, check=False)
+    return run([VALIDATE, "-"], stdin=config, env=GO, timeout=SECONDS, check=False)
 
 
 def words(result: Result) -> str:
@@ -145,9 +149,13 @@ def _refused(config: ButaneConfig, result: Result) -> ToolboxError:
     return refusal(config.host, findings, config.environment)
 
 
+def _whole(config: ButaneConfig) -> Place:
+    return Place(f"{HOSTS_FOLDER}/{config.host.name}")
+
+
 def _findings(config: ButaneConfig, result: Result) -> list[Finding]:
     said = words(result).replace(f"{config.files_dir}/", "")
-    whole = Place(config.layers[-1].label)
+    whole = _whole(config)
     clean = config.environment.redacted
     found = (_finding(config, item, whole) for item in complaint.read(said))
     return list(dict.fromkeys(replace(item, message=clean(item.message)) for item in found))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.render import source_of
 from toolbox.lib.inventory import names as spelling
-from toolbox.lib.inventory.document import Items, Scalar, Table, parse
+from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from toolbox.lib.butane.render import ButaneConfig
@@ -47,6 +47,8 @@ class Reason:
         sets: What it says that holds.
         overruled: What it says that a later place has replaced.
         source: The file in the project that it is made from, where there is one.
+        mark: ``reset`` when it takes what is below away, ``override`` when it replaces it.
+        removes: What it takes away of it.
     """
 
     kind: str
@@ -56,11 +58,13 @@ class Reason:
     sets: tuple[str, ...]
     overruled: tuple[str, ...] = ()
     source: str | None = None
+    mark: str = ""
+    removes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether anything of it is on the machine."""
-        return bool(self.sets) or not self.overruled
+        return bool(self.sets or self.removes) or not self.overruled
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,26 @@ def why(config: ButaneConfig, what: str) -> tuple[Reason, ...]:
     wanted = _wanted(what)
     merged, _ = parse(config.text.reveal(), "")
     judge = _Judge(config, merged if isinstance(merged, Table) else Table({}))
-    reasons = [
-        judge.reason(found)
-        for table in config.configs
-        for found in _search(config, table, wanted)
-        if found.kind != "unit" or _fields(found.item)
-    ]
-    return tuple(reversed(reasons))
+    found: list[_Found] = []
+    for table in config.configs:
+        found += _swept(table, found)
+        found += _search(config, table, wanted)
+    said = (item for item in found if item.kind != "unit" or item.item.mark or _says(item.item))
+    return tuple(judge.reason(item) for item in said)[::-1]
+
+
+def _swept(table: Table, found: Iterable[_Found]) -> list[_Found]:
+    """Return what takes whole lists away that something was found in."""
+    swept = {}
+    for item in found:
+        node: Node | None = table
+        for key in item.at.split("."):
+            node = node.fields.get(key) if isinstance(node, Table) else None
+            if node is not None and node.mark:
+                mark = Table({}, node.place, mark=node.mark)
+                swept[item.kind, item.name] = replace(item, item=mark, source=None)
+                break
+    return list(swept.values())
 
 
 def suggestion(config: ButaneConfig, what: str) -> str | None:
@@ -218,6 +235,7 @@ class _Judge:
         kept = self._places(found)
         fields = _fields(found.item) if found.kind != "tree" else {}
         sets = [key for key, node in fields.items() if kept & set(_places(node))]
+        removes = [key for key, node in found.item.fields.items() if node.mark == RESET]
         return Reason(
             kind=found.kind,
             name=found.name,
@@ -226,6 +244,8 @@ class _Judge:
             sets=tuple(sets) or (("contents",) if found.kind == "tree" else ()),
             overruled=tuple(key for key in fields if key not in sets),
             source=self._source(found),
+            mark=found.item.mark,
+            removes=tuple(removes),
         )
 
     def _places(self, found: _Found) -> frozenset[Place]:
@@ -279,7 +299,14 @@ def _locals(node: Node) -> Iterator[str]:
 
 def _fields(item: Table) -> dict[str, Node]:
     """Return what an item says beside its name; its drop-ins speak for themselves."""
-    return {key: node for key, node in item.fields.items() if key not in {*NAMES, "dropins"}}
+    fields = {} if item.mark == RESET else item.fields
+    said = {key: node for key, node in fields.items() if key not in {*NAMES, "dropins"}}
+    return {key: node for key, node in said.items() if node.mark != RESET}
+
+
+def _says(item: Table) -> bool:
+    """Tell whether an item says anything beside its name and its drop-ins."""
+    return bool(_fields(item)) or any(node.mark == RESET for node in item.fields.values())
 
 
 def _places(node: Node) -> Iterator[Place]:

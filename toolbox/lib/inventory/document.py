@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
-from toolbox.lib.inventory import scalar
+from toolbox.lib.inventory import names, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +29,10 @@ BLOCKS = ("|", ">")
 """Styles of texts that begin on the line below."""
 
 CORE_TAG = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)")
+RESET, OVERRIDE = "reset", "override"
+MARKS = {f"!{mark}": mark for mark in (RESET, OVERRIDE)}
+"""Tags that tell how a value is merged: it takes what is below away, or stands in its place."""
+
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {
     "true": True,
@@ -94,11 +98,13 @@ class Scalar:
     """A single value; `tag` is `PLAIN`, `TEXT` or another tag that was written out.
 
     `lines` are those of a text that has several, or that begins on another line than its place.
+    All nodes have a `mark`, which is empty, `RESET` or `OVERRIDE`.
     """
 
     text: str
     tag: str = TEXT
     place: Place = field(default=Place(""), compare=False)
+    mark: str = ""
     lines: Lines | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -113,6 +119,7 @@ class Items:
 
     items: tuple[Node, ...]
     place: Place = field(default=Place(""), compare=False)
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,7 @@ class Table:
     fields: Mapping[str, Node]
     place: Place = field(default=Place(""), compare=False)
     keys: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    mark: str = ""
 
     def get(self, key: str) -> Node | None:
         """Return the value of a key, None when it is absent or null."""
@@ -152,7 +160,11 @@ def text_at(node: Node | None, path: str) -> str | None:
 
 
 def parse(
-    text: str, file: str, locate: Callable[[int, int], Place] | None = None
+    text: str,
+    file: str,
+    locate: Callable[[int, int], Place] | None = None,
+    *,
+    marks: bool = False,
 ) -> tuple[Node | None, list[Finding]]:
     """Read one YAML document.
 
@@ -161,6 +173,7 @@ def parse(
         file: Its name in findings.
         locate: Tells the place of a line and column, counted from 1, when the text was made
             from another one; by default they are the file's own.
+        marks: Take the tags of `MARKS`.
 
     Returns:
         The document, None when it is empty or cannot be read, and everything wrong with it.
@@ -168,7 +181,7 @@ def parse(
     from yaml.error import MarkedYAMLError, YAMLError
 
     located = locate or (lambda line, column: Place(file, line, column))
-    reader = _Reader(located, text)
+    reader = _Reader(located, text, marks=marks)
     try:
         roots = _compose(text)
     except MarkedYAMLError as error:
@@ -215,9 +228,10 @@ def _compose(text: str) -> list[YamlNode]:
 class _Reader:
     """Makes our tree of PyYAML's nodes and finds what is wrong on the way."""
 
-    def __init__(self, locate: Callable[[int, int], Place], text: str) -> None:
+    def __init__(self, locate: Callable[[int, int], Place], text: str, *, marks: bool) -> None:
         self.locate = locate
         self.written = text.split("\n")
+        self.marks = MARKS if marks else {}
         self.findings: list[Finding] = []
 
     def complain(self, node: YamlNode, code: str, message: str, hint: str | None = None) -> None:
@@ -239,10 +253,13 @@ class _Reader:
         if isinstance(node, MappingNode):
             return self._table(node, depth)
         if isinstance(node, SequenceNode):
-            return Items(tuple(self.read(item, depth + 1) for item in node.value), self.place(node))
-        if node.tag != PLAIN and not CORE_TAG.fullmatch(node.tag):
-            self.complain(node, "yaml-tag", f"unknown tag {node.tag}")
-        return Scalar(str(node.value), node.tag, self.place(node), self._lines(node))
+            items = tuple(self.read(item, depth + 1) for item in node.value)
+            return Items(items, self.place(node), self._mark(node))
+        mark, tag = self._mark(node), node.tag
+        if mark:
+            # Reason: with a tag of ours in front, the quotes have to tell what the value is.
+            tag = TEXT if getattr(node, "style", None) else PLAIN
+        return Scalar(str(node.value), tag, self.place(node), mark, self._lines(node))
 
     def _lines(self, node: YamlNode) -> Lines | None:
         from yaml.nodes import ScalarNode
@@ -259,6 +276,27 @@ class _Reader:
             return None
         numbers = scalar.flow(value, self.written, (begin.line, begin.column), end.line, node.style)
         return Lines(numbers, None, self.locate)
+
+    def _mark(self, node: YamlNode) -> str:
+        """Return the mark that a node's tag is, and complain of tags that nobody knows."""
+        if node.tag in self.marks:
+            return self.marks[node.tag]
+        if node.tag not in {PLAIN, TEXT, COLLECTION} and not CORE_TAG.fullmatch(node.tag):
+            hint = names.suggestion(node.tag, self.marks)
+            self.complain(node, "yaml-tag", f"unknown tag {node.tag}", hint)
+        return ""
+
+    def _field(self, node: YamlNode, depth: int) -> Node:
+        """Return our tree of a key's value; what is taken away has none."""
+        read = self.read(node, depth)
+        null = isinstance(read, Scalar) and read.is_null
+        if read.mark == RESET and not null and node.value:
+            place, hint = read.place, "to put it in the place of what is below, write !override"
+            message = "what stands after !reset is not used"
+            self.findings.append(place.finding("reset-value", message, hint, Severity.WARNING))
+        if read.mark == RESET or (read.mark and null):
+            return Scalar("null", PLAIN, read.place, RESET)
+        return read
 
     def _table(self, node: MappingNode, depth: int) -> Table:
         fields: dict[str, Node] = {}
@@ -279,14 +317,17 @@ class _Reader:
                     "remove one of them",
                 )
                 continue
-            fields[key.value] = self.read(value, depth + 1)
+            if key.tag in MARKS:
+                hint = "put it in front of the value"
+                self.complain(key, "yaml-tag", f"{key.tag} is no part of a key", hint)
+            fields[key.value] = self._field(value, depth + 1)
             keys[key.value] = self.place(key)
         for table in merged:
             for name, value in table.fields.items():
                 if name not in fields:
                     fields[name] = value
                     keys[name] = table.key_place(name)
-        return Table(fields, self.place(node), keys)
+        return Table(fields, self.place(node), keys, self._mark(node))
 
     def _merged(self, node: YamlNode, depth: int) -> list[Table]:
         read = self.read(node, depth + 1)

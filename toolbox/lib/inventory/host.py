@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address
     from pathlib import Path
 
+    from toolbox.lib.inventory.document import Place
+
 SYSTEMS = ("debian", "fcos")
 """Operating systems a host can have: the embedded Debian, and Fedora CoreOS."""
 
@@ -62,6 +64,14 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern for paths of Butane files, and where it was written."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A machine that is wanted.
 
@@ -71,6 +81,9 @@ class Host:
         os: One of `SYSTEMS`.
         folder: Where its Butane files are; need not exist.
         variables: Names for its templates, the project's with the host's own laid over them.
+        modules: Its modules, the project's first, in the order in which they are laid.
+        include: Its Butane files are only those that one of these means, unless there are none.
+        exclude: Those that one of these means are left out.
         sim: Its simulated machine.
     """
 
@@ -79,4 +92,7 @@ class Host:
     os: str
     folder: Path
     variables: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    include: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     sim: Simulation = Simulation()

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from toolbox.lib.core.errors import UsageError
 from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
-from toolbox.lib.inventory.host import SSH, Host
+from toolbox.lib.inventory.host import SSH, Host, Pattern
 from toolbox.lib.inventory.operators import read_keys
-from toolbox.lib.inventory.project import HOSTS_FOLDER, KEYS_FILE, PROJECT_FILE, Project
+from toolbox.lib.inventory.project import (
+    HOSTS_FOLDER,
+    KEYS_FILE,
+    MODULES_FOLDER,
+    PROJECT_FILE,
+    Project,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.document import Node
-    from toolbox.lib.inventory.schema import HostFile
+    from toolbox.lib.inventory.schema import HostFile, ProjectFile
 
     Model = TypeVar("Model", bound=BaseModel)
 
@@ -82,25 +88,35 @@ class _Reader:
         node, written = read
         self._check_room(node, written.sim.subnet, len(hosts))
         self._check_variables(PROJECT_FILE, node, written.variables)
+        self._check_modules(PROJECT_FILE, node, written.modules)
         domain = written.domain or f"{written.name}.internal"
         return Project(
             name=written.name,
             domain=domain,
             root=self.root,
-            hosts=tuple(self._host(host, domain, written.variables) for host in hosts),
+            hosts=tuple(self._host(host, domain, read) for host in hosts),
             variables=written.variables,
             authorized_keys=keys,
             subnet=written.sim.subnet,
         )
 
-    def _host(self, host: _HostDocument, domain: str, variables: dict[str, Any]) -> Host:
+    def _host(
+        self, host: _HostDocument, domain: str, project: tuple[Node | None, ProjectFile]
+    ) -> Host:
         self._check_variables(host.file, host.node, host.written.variables)
+        self._check_modules(host.file, host.node, host.written.modules)
+        node, above = project
+        include = _patterns(PROJECT_FILE, node, "include", above.include)
+        exclude = _patterns(PROJECT_FILE, node, "exclude", above.exclude)
         return Host(
             name=host.name,
             fqdn=f"{host.name}.{domain}",
             os=host.written.os,
             folder=self.root / HOSTS_FOLDER / host.name,
-            variables=_laid_over(variables, host.written.variables),
+            variables=_laid_over(above.variables, host.written.variables),
+            modules=tuple(dict.fromkeys((*above.modules, *host.written.modules))),
+            include=include + _patterns(host.file, host.node, "include", host.written.include),
+            exclude=exclude + _patterns(host.file, host.node, "exclude", host.written.exclude),
             sim=host.written.sim.value(),
         )
 
@@ -129,7 +145,7 @@ class _Reader:
                 hint = f"rename it to {entry.stem}.yaml"
                 message = "a host file ends in .yaml"
                 self.findings.append(Place(file).finding("bad-file-name", message, hint))
-            elif entry.is_dir() and entry.name not in found and any(entry.glob("*.bu")):
+            elif entry.is_dir() and entry.name not in found and any(entry.rglob("*.bu")):
                 hint = f"add {file}.yaml; an empty file will do"
                 message = "this folder has Butane files, but its host is missing"
                 self.findings.append(Place(file).finding("missing-host", message, hint))
@@ -194,6 +210,16 @@ class _Reader:
                 message = f"{name} is given to every template by the toolbox"
                 self.findings.append(place.finding("reserved-name", message, "use another name"))
 
+    def _check_modules(self, file: str, node: Node | None, modules: Sequence[str]) -> None:
+        folder = self.root / MODULES_FOLDER
+        for number, name in enumerate(modules):
+            if not (folder / name).is_dir():
+                known = [entry.name for entry in folder.glob("*") if entry.is_dir()]
+                place = _place(node, ("modules", number), file)
+                message = f"there is no folder {MODULES_FOLDER}/{name}"
+                hint = names.suggestion(name, [entry for entry in known if entry[0] != "."])
+                self.findings.append(place.finding("unknown-module", message, hint))
+
     def _check_ports(self, hosts: Sequence[_HostDocument]) -> None:
         taken: dict[int, str] = {}
         for host in hosts:
@@ -237,6 +263,15 @@ class _Reader:
             message = f"{net} has addresses for {subnet.room(net)} machines, and there are {wanted}"
             hint = f"take a larger subnet, such as {subnet.DEFAULT}"
             self.findings.append(place.finding("small-subnet", message, hint))
+
+
+def _patterns(
+    file: str, node: Node | None, key: str, written: Sequence[str]
+) -> tuple[Pattern, ...]:
+    """Return patterns with the places where they were written."""
+    return tuple(
+        Pattern(text, _place(node, (key, number), file)) for number, text in enumerate(written)
+    )
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = "project.yaml"
 HOSTS_FOLDER = "hosts"
+MODULES_FOLDER = "modules"
 KEYS_FILE = "authorized_keys"
 
 

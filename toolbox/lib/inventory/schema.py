@@ -101,6 +101,13 @@ def _system(text: str) -> str:
     return text
 
 
+def _module(text: str) -> str:
+    parts = text.split("/")
+    if any(not part or part.startswith(".") for part in parts):
+        _refuse("bad-module", f"{text!r} is no module", "name a folder in modules/")
+    return text
+
+
 def _subnet(written: object) -> object:
     try:
         return subnet.parse(str(written))
@@ -126,6 +133,7 @@ Disk = Annotated[int, BeforeValidator(_mebibytes), AfterValidator(_gibibytes)]
 Port = Annotated[int, BeforeValidator(_port)]
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
+Module = Annotated[str, AfterValidator(_module)]
 System = Annotated[str, AfterValidator(_system)]
 Variables = dict[str, Any]
 
@@ -194,6 +202,9 @@ class ProjectFile(Written):
     domain: Domain | None = None
     sim: NetworkFile = NetworkFile()
     variables: Variables = {}
+    modules: list[Module] = []
+    include: list[str] = []
+    exclude: list[str] = []
 
 
 class HostFile(Written):
@@ -202,3 +213,6 @@ class HostFile(Written):
     os: System = SYSTEMS[0]
     sim: SimulationFile = SimulationFile()
     variables: Variables = {}
+    modules: list[Module] = []
+    include: list[str] = []
+    exclude: list[str] = []

@@ -156,6 +156,28 @@ def forget(runtime: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def until_greeting(endpoint: Endpoint, interrupted: Event) -> None:
+    """Wait until the ssh server of a machine that was resumed greets again.
+
+    Args:
+        endpoint: How it is reached.
+        interrupted: Set when nobody waits for it any more.
+
+    Raises:
+        DeadlineError: It does not.
+        Interrupted: Nobody waits any more.
+    """
+
+    def greets(_last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
+        if interrupted.is_set():
+            message = f"the start of {endpoint.name} was interrupted"
+            raise Interrupted(message)
+        return answers(endpoint.address, endpoint.port) or None
+
+    what = f"{endpoint.name} to greet"
+    until(greets, deadline=LOGIN_SECONDS, interval=POLL_SECONDS, what=what)
+
+
 def shut_down(hypervisor: Hypervisor, name: str) -> None:
     """Press a machine's power button, and cut its power when it does not react.
 

@@ -219,6 +219,7 @@ class Starter:
         generic.start(self.hypervisor, origin, domain, self.where.snapshots(name) / key, handover)
         text = instance.script(name, self.identity, generic.shape(domain), domain, time.time())
         endpoint = origin.endpoint(name, item.record.ports[SSH])
+        boot.until_greeting(endpoint, self.interrupted)
         access, public = Secret(origin.key.read_text()), origin.public_key
         with client([endpoint], access, public, self.where.runtime) as ssh:
             ssh.run(name, instance.COMMAND, stdin=text, timeout=self.deadline)

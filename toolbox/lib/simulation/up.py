@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core import parallel
-from toolbox.lib.core.errors import ToolboxError, UsageError
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
+from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
 from toolbox.lib.simulation import boot, generic, layout, memory, neighbours, network, ports, record
 from toolbox.lib.simulation import snapshot as snapshots
@@ -105,20 +106,6 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
             yield Simulation(machines, ssh, identity_changes, changes, shared)
             if options.keep:
                 _keep(where, plans, ssh, hypervisor)
-
-
-def chosen(project: Project, names: Sequence[str]) -> tuple[Host, ...]:
-    """Return the hosts of these names, or all.
-
-    Raises:
-        UsageError: A name is no host of the project.
-    """
-    known = {host.name: host for host in project.hosts}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        message = f"{project.name} has no host {', '.join(unknown)}"
-        raise UsageError(message, hint=f"its hosts are {', '.join(known)}")
-    return tuple(known[name] for name in names) or project.hosts
 
 
 def ensure_identity(project: Project, where: Layout) -> tuple[Identity, Changes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.secret import Secret
@@ -41,31 +42,31 @@ def program(organization: str, subjects: Sequence[Subject]) -> Callable[[], None
         organization: Named in the certificates' subjects.
         subjects: The hosts.
     """
+    return partial(_declare, organization, tuple(subjects))
 
-    def declare() -> None:
-        import pulumi
-        import pulumi_tls as tls
 
-        ca_key = tls.PrivateKey("ca", algorithm="ECDSA", ecdsa_curve=CURVE)
-        ca = tls.SelfSignedCert(
-            "ca",
-            private_key_pem=ca_key.private_key_pem,
-            is_ca_certificate=True,
-            set_subject_key_id=True,
-            allowed_uses=["cert_signing", "crl_signing"],
-            validity_period_hours=CA_HOURS,
-            early_renewal_hours=RENEWAL_HOURS,
-            subject={"common_name": f"{organization} CA", "organization": organization},
-        )
-        provision = tls.PrivateKey("provision", algorithm="ED25519")
-        pulumi.export("ca_certificate", ca.cert_pem)
-        pulumi.export("provision_key", pulumi.Output.secret(provision.private_key_openssh))
-        pulumi.export("provision_public_key", provision.public_key_openssh)
-        pulumi.export(
-            "hosts", {host.name: _host(tls, organization, host, ca_key, ca) for host in subjects}
-        )
+def _declare(organization: str, subjects: Sequence[Subject]) -> None:
+    import pulumi
+    import pulumi_tls as tls
 
-    return declare
+    ca_key = tls.PrivateKey("ca", algorithm="ECDSA", ecdsa_curve=CURVE)
+    ca = tls.SelfSignedCert(
+        "ca",
+        private_key_pem=ca_key.private_key_pem,
+        is_ca_certificate=True,
+        set_subject_key_id=True,
+        allowed_uses=["cert_signing", "crl_signing"],
+        validity_period_hours=CA_HOURS,
+        early_renewal_hours=RENEWAL_HOURS,
+        subject={"common_name": f"{organization} CA", "organization": organization},
+    )
+    provision = tls.PrivateKey("provision", algorithm="ED25519")
+    pulumi.export("ca_certificate", ca.cert_pem)
+    pulumi.export("provision_key", pulumi.Output.secret(provision.private_key_openssh))
+    pulumi.export("provision_public_key", provision.public_key_openssh)
+    pulumi.export(
+        "hosts", {host.name: _host(tls, organization, host, ca_key, ca) for host in subjects}
+    )
 
 
 def _host(

@@ -8,6 +8,7 @@ backing file is the read-only image.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -66,44 +67,42 @@ def program(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> C
         folder: Its folder.
         machines: What it shall hold.
     """
+    return partial(_declare, uri, pool, folder, tuple(machines))
 
-    def declare() -> None:
-        import pulumi
-        import pulumi_libvirt as libvirt
 
-        provider = libvirt.Provider("libvirt", uri=uri)
-        ours = pulumi.ResourceOptions(provider=provider)
-        storage = libvirt.Pool(
-            "pool", name=pool, type="dir", target={"path": str(folder)}, opts=ours
+def _declare(uri: str, pool: str, folder: Path, machines: Sequence[Machine]) -> None:
+    import pulumi
+    import pulumi_libvirt as libvirt
+
+    provider = libvirt.Provider("libvirt", uri=uri)
+    ours = pulumi.ResourceOptions(provider=provider)
+    storage = libvirt.Pool("pool", name=pool, type="dir", target={"path": str(folder)}, opts=ours)
+    for machine in machines:
+        disk = libvirt.Volume(
+            f"{machine.host}-disk",
+            name=machine.domain.disk.name,
+            pool=storage.name,
+            format="qcow2",
+            size=machine.size * GIB,
+            xml={"xslt": volume_stylesheet(machine.image)},
+            opts=pulumi.ResourceOptions(provider=provider, delete_before_replace=True),
         )
-        for machine in machines:
-            disk = libvirt.Volume(
-                f"{machine.host}-disk",
-                name=machine.domain.disk.name,
-                pool=storage.name,
-                format="qcow2",
-                size=machine.size * GIB,
-                xml={"xslt": volume_stylesheet(machine.image)},
-                opts=pulumi.ResourceOptions(provider=provider, delete_before_replace=True),
-            )
-            libvirt.Domain(
-                f"{machine.host}-domain",
-                name=machine.domain.name,
-                memory=machine.domain.memory,
-                vcpu=machine.domain.cpus,
-                running=False,
-                disks=[{"volume_id": disk.id}],
-                xml={"xslt": stylesheet(machine.domain.xml())},
-                opts=pulumi.ResourceOptions(
-                    provider=provider,
-                    delete_before_replace=True,
-                    # Reason: starting and stopping is ours, the interface comes from our XML, and
-                    # an update that finds either to differ would start the machine.
-                    ignore_changes=["running", "networkInterfaces"],
-                ),
-            )
-        pulumi.export(
-            "machines", {machine.host: {"domain": machine.domain.name} for machine in machines}
+        libvirt.Domain(
+            f"{machine.host}-domain",
+            name=machine.domain.name,
+            memory=machine.domain.memory,
+            vcpu=machine.domain.cpus,
+            running=False,
+            disks=[{"volume_id": disk.id}],
+            xml={"xslt": stylesheet(machine.domain.xml())},
+            opts=pulumi.ResourceOptions(
+                provider=provider,
+                delete_before_replace=True,
+                # Reason: starting and stopping is ours, the interface comes from our XML, and
+                # an update that finds either to differ would start the machine.
+                ignore_changes=["running", "networkInterfaces"],
+            ),
         )
-
-    return declare
+    pulumi.export(
+        "machines", {machine.host: {"domain": machine.domain.name} for machine in machines}
+    )

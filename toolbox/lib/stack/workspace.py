@@ -15,6 +15,7 @@ from toolbox.lib.core.files import private_directory, state_home
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.wait import until
+from toolbox.lib.stack import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,13 +109,17 @@ class Workspace:
 
     def stacks(self) -> tuple[str, ...]:
         """Return the names of the stacks that exist."""
-        folder = self.folder / ".pulumi" / "stacks" / self.project
-        return tuple(sorted(path.stem for path in folder.glob("*.json")))
+        return tuple(sorted(path.stem for path in self._state("*").parent.glob("*.json")))
+
+    def _state(self, stack: str) -> Path:
+        return self.folder / ".pulumi" / "stacks" / self.project / f"{stack}.json"
 
     def up(
         self, stack: str, program: Callable[[], None], *, replace: Sequence[str] = ()
     ) -> Changes:
         """Create or update a stack to what a program declares.
+
+        The engine is not started where it has done just that before (`settled`).
 
         Args:
             stack: Name of the stack.
@@ -127,13 +132,18 @@ class Workspace:
         Raises:
             ToolboxError: The engine or a provider failed.
         """
-        return self._engine(
+        memory, state = self.folder / f"{stack}.settled", self._state(stack)
+        if not replace and settled.holds(memory, settled.digest(program, state, _tools())):
+            return Changes({SAME: settled.resources(state)}, ())
+        changes = self._engine(
             stack,
             program,
             lambda opened, events: opened.up(
                 on_event=events, color="never", replace=list(replace) or None
             ),
         )
+        settled.remember(memory, settled.digest(program, state, _tools()))
+        return changes
 
     def preview(self, stack: str, program: Callable[[], None]) -> Changes:
         """Return what `up` would change; nothing is changed."""
@@ -159,6 +169,7 @@ class Workspace:
             lambda opened, events: opened.destroy(on_event=events, color="never"),
         )
         self.pulumi("stack", "rm", "--yes", "--stack", stack)
+        (self.folder / f"{stack}.settled").unlink(missing_ok=True)
         return changes
 
     def outputs(self, stack: str, *, secrets: bool = True) -> dict[str, Any]:
@@ -274,6 +285,13 @@ def pulumi_home() -> Path:
         shutil.rmtree(logs)
     logs.touch(mode=0o400)
     return home
+
+
+def _tools() -> list[Path]:
+    """Return the engine and the plugins that an update would use."""
+    engine = which("pulumi")
+    plugins = sorted((pulumi_home() / "plugins").glob("*/pulumi-resource-*"))
+    return [*([engine] if engine else []), *plugins]
 
 
 def _holder(lock: Path) -> int:

@@ -226,7 +226,7 @@ class _Reader:
             yield content.at(line).finding(code, said, None, severity)
 
     def _cycle(self, members: list[str], ours: frozenset[str]) -> Finding:
-        order = list(dict.fromkeys(members))
+        order = sorted(set(members))
         message = f"these units wait for each other: {', '.join(order)}"
         hint = "remove one of the settings After= and Before= between them"
         if any(name.endswith(".target") for name in order):

@@ -1,0 +1,223 @@
+"""What others write is read without a crash, without hanging, and without leaving its folder.
+
+As tests, some hundred inputs for each target. To try many:
+
+    python tests/fuzz/test_fuzz.py --runs 1000000 [TARGET…]
+
+Inputs are made of the lines in seeds/TARGET.txt, kept, cut, joined and spoiled; what ever broke a
+target becomes a line there. A run prints JSON, and its seed, with which it can be run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolbox.lib.butane import complaint, local, merge, origins, template
+from toolbox.lib.butane.layers import Layer
+from toolbox.lib.butane.local import LocalError
+from toolbox.lib.inventory.document import Table, parse, value
+from toolbox.lib.inventory.operators import read_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEEDS = Path(__file__).parent / "seeds"
+RUNS = 300
+SLOW_SECONDS = 10.0
+"""Far more than any input needs; the fuzzers' word for it is a hang."""
+
+ODD = [
+    *"\0\1\t\r\n\"'{}[]%#&*!|>-:,? \\",
+    *("\u2028", "\ufeff", "\ud800", "é", "{{", "}}", "{%", "%}"),
+]
+LOW, HIGH = 1, 12
+NAMES = {
+    "HOSTNAME": "web",
+    "OS": "fcos",
+    "keys": ["ssh-ed25519 AAAA"],
+    "ports": [80, 443],
+    "text": "a\nb: c",
+    "net": "10.0.0.0/8",
+    "nested": {"a": {"b": 1}},
+}
+
+
+def fuzz_template(text: str) -> None:
+    """A template renders, or its mistakes are told; each line of it knows where it is from."""
+    rendered, findings = template.render(text, "a.bu", NAMES)
+
+    if rendered is None:
+        assert findings
+    else:
+        assert len(rendered.output) == len(rendered.lines)
+        assert all(1 <= line <= text.count("\n") + 1 for line in rendered.lines)
+        rendered.locate(1, 1)
+
+
+def fuzz_config(text: str) -> None:
+    """Two configs merge into one that is read as it was written, or their mistakes are told."""
+    halves = text.split("variant:", 2)
+    tables = []
+    for half in (text, *halves):
+        node, mistakes = parse(half, "a.bu")
+        if isinstance(node, Table) and not mistakes:
+            tables.append(node)
+            merge.duplicates(node)
+    merged = merge.merge(tables)
+    merge.variants(tables)
+    written, places = origins.write(merged)
+    again, findings = parse(written, "merged")
+    assert not findings, findings
+    # Reason: nothing can be written in several ways, and a NaN is not even equal to itself.
+    assert repr(value(again)) == repr(value(merged))
+    assert len(places.lines) == written.count("\n")
+
+
+@cache
+def _project() -> tuple[Path, TemporaryDirectory[str]]:
+    """Return a folder with traps around it; it ends with the process."""
+    kept = TemporaryDirectory()
+    root = Path(kept.name) / "project"
+    (root / "folder").mkdir(parents=True)
+    for name in ("file", "folder/file", "../secret"):
+        (root / name).write_text("x")
+    links = {
+        "link-out": "/etc",
+        "link-up": "..",
+        "loop": "loop",
+        "dangling": "none",
+        "folder/link-file": "../file",
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    return root, kept
+
+
+def fuzz_path(text: str) -> None:
+    """A local path means a file in its folder, or is refused."""
+    root, _kept = _project()
+    layer = Layer("host", root, root)
+    for line in text.splitlines() or [""]:
+        try:
+            found = local.resolve(layer, line)
+        except LocalError:
+            continue
+        assert found.resolve().is_relative_to(root.resolve()), line
+
+
+def fuzz_complaint(text: str) -> None:
+    """Whatever Butane prints is a list of complaints."""
+    for item in complaint.read(text):
+        assert item.message is not None
+
+
+def fuzz_keys(text: str) -> None:
+    """A file of keys gives keys of one line each, or its mistakes."""
+    keys, _findings = read_keys(text, "authorized_keys")
+    assert not any("\n" in key for key in keys)
+
+
+TARGETS: dict[str, Callable[[str], None]] = {
+    "template": fuzz_template,
+    "config": fuzz_config,
+    "path": fuzz_path,
+    "complaint": fuzz_complaint,
+    "keys": fuzz_keys,
+}
+
+
+@cache
+def _lines(target: str) -> tuple[str, ...]:
+    return tuple((SEEDS / f"{target}.txt").read_text().splitlines())
+
+
+def made(target: str, chance: random.Random) -> str:
+    """Return an input: lines of the seeds in some order, some of them spoiled."""
+    lines = _lines(target)
+    start = chance.randrange(len(lines))
+    length = chance.randint(LOW, HIGH)
+    if chance.random() < 0.5:
+        chosen = list(lines[start : start + length])
+    else:
+        chosen = [chance.choice(lines) for _ in range(length)]
+    for _ in range(chance.randint(0, 4)):
+        at = chance.randrange(len(chosen))
+        chosen[at] = _spoiled(chosen[at], chance)
+    return chance.choice(["\n", "\n", "\n", "\r\n", ""]).join(chosen)
+
+
+def _spoiled(line: str, chance: random.Random) -> str:
+    at, end = sorted(chance.randint(0, len(line)) for _ in range(2))
+    kind = chance.randrange(5)
+    if kind == 0:
+        return line[:at] + line[end:]
+    if kind == 1:
+        return line[:at] + chance.choice(ODD) * chance.randint(1, 3) + line[at:]
+    if kind == 2:
+        return line[:end] + line[at:]
+    if kind == 3:
+        return " " * chance.randint(0, 8) + line.lstrip()
+    other = chr(chance.randrange(chance.choice([0x80, 0x3000])))
+    return line[:at] + other + line[end:]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target(target: str) -> None:
+    """Some hundred inputs, others in each run; the seed that is printed makes them again."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    _run(target, RUNS, seed)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds(target: str) -> None:
+    """Each seed alone, and all of them together."""
+    for text in (*_lines(target), "\n".join(_lines(target)), ""):
+        TARGETS[target](text)
+
+
+def _run(target: str, runs: int, seed: int) -> float:
+    """Try many inputs; return the seconds of the slowest."""
+    chance = random.Random(seed)
+    slowest = 0.0
+    for _ in range(runs):
+        text = made(target, chance)
+        began = time.perf_counter()
+        try:
+            TARGETS[target](text)
+        except BaseException:
+            print(f"{target}: {text!r}", file=sys.stderr)
+            raise
+        seconds = time.perf_counter() - began
+        assert seconds < SLOW_SECONDS, text
+        slowest = max(slowest, seconds)
+    return slowest
+
+
+def main() -> None:
+    """Try what is asked for and print what came of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("targets", nargs="*", default=list(TARGETS))
+    given = parser.parse_args()
+    for target in given.targets:
+        began = time.monotonic()
+        slowest = _run(target, given.runs, given.seed)
+        facts = {"target": target, "runs": given.runs, "seed": given.seed}
+        seconds = {"seconds": round(time.monotonic() - began, 1), "slowest": round(slowest, 3)}
+        print(json.dumps(facts | seconds), flush=True)
+
+
+if __name__ == "__main__":
+    main()
