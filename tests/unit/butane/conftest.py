@@ -50,10 +50,11 @@ def identity() -> Identity:
 
 @pytest.fixture(autouse=True)
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep what rendering stages in a folder of the test; return that folder."""
+    """Keep what is staged and remembered in folders of the test; return the first of them."""
     folder = tmp_path / "runtime"
     folder.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("INFRA_CACHE", str(tmp_path / "cache"))
     return folder
 
 

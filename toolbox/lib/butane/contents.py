@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.butane import dataurl
-from toolbox.lib.butane.render import source_of
 from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolbox.lib.butane.render import ButaneConfig
     from toolbox.lib.butane.stage import Written
-    from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.document import Node
 
@@ -125,62 +121,79 @@ class Contents:
             yield from unit.dropins
 
 
-def of(config: ButaneConfig, ignition: IgnitionConfig) -> Contents:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What Butane has read.
+
+    Attributes:
+        config: The config; nothing where it is no mapping.
+        files_dir: Folder of the local files that it names.
+        whole: Place of what nobody wrote, such as units that Butane adds.
+        name: Gives the name of a local file as a person knows it; None for one that was rendered.
+        made: Where the lines of rendered files were written, by their paths below `files_dir`.
+    """
+
+    config: Table
+    files_dir: Path
+    whole: Place
+    name: Callable[[Path], str | None]
+    made: Mapping[str, Written] = field(default_factory=dict)
+
+
+def of(source: Source, ignition: Mapping[str, Any]) -> Contents:
     """Return what a config puts on the machine.
 
     Args:
-        config: As `render` gives it, while its block lasts.
-        ignition: What it was translated to.
+        source: What Butane has read; its local files are still there.
+        ignition: What came out.
     """
-    return _Reader(config, config.merged).read(json.loads(ignition.json.reveal()))
+    return _Reader(source).read(ignition)
 
 
 @dataclass(slots=True)
 class _Reader:
-    config: ButaneConfig
-    merged: Table
+    source: Source
     findings: list[Finding] = field(default_factory=list)
 
-    def read(self, ignition: dict[str, Any]) -> Contents:
+    def read(self, ignition: Mapping[str, Any]) -> Contents:
         """Return what an Ignition config holds."""
         storage, systemd = ignition.get("storage") or {}, ignition.get("systemd") or {}
-        written = dict(self._written())
-        trees = list(_items(self.merged, "storage", "trees"))
+        items = dict(self._items())
+        trees = list(_items(self.source.config, "storage", "trees"))
         files: dict[str, Content] = {}
         for file in storage.get("files") or ():
             path = str(file["path"])
-            item = written.get(path)
-            content = self._file(file, item, trees)
+            content = self._file(file, items.get(path), trees)
             if content:
                 files[path] = content
         links = {str(link["path"]): str(link["target"]) for link in storage.get("links") or ()}
-        items = {item.text("name"): item for item in _items(self.merged, "systemd", "units")}
-        units = [self._unit(unit, items.get(unit["name"])) for unit in systemd.get("units") or ()]
+        own = {unit.text("name"): unit for unit in _items(self.source.config, "systemd", "units")}
+        units = [self._unit(unit, own.get(unit["name"])) for unit in systemd.get("units") or ()]
         return Contents(files, tuple(units), links, tuple(self.findings))
 
-    def _written(self) -> Iterator[tuple[str, Table]]:
+    def _items(self) -> Iterator[tuple[str, Table]]:
         """Yield the items that files are made from, each with the path of its file."""
-        for quadlet in _items(self.merged, "systemd", "quadlets"):
+        for quadlet in _items(self.source.config, "systemd", "quadlets"):
             folder = QUADLETS_FOLDER + ("" if quadlet.text("rootful") == "true" else "/users")
             path = f"{folder}/{quadlet.text('name')}"
             yield path, quadlet
             for dropin in _items(quadlet, "dropins"):
                 yield f"{path}.d/{dropin.text('name')}", dropin
-        for file in _items(self.merged, "storage", "files"):
+        for file in _items(self.source.config, "storage", "files"):
             yield file.text("path") or "", file
 
     def _file(self, file: dict[str, Any], item: Table | None, trees: list[Table]) -> Content | None:
         path = str(file["path"])
-        sources: list[Node | None] = [item.get("contents") if item else None]
+        parts_of: list[Node | None] = [item.get("contents") if item else None]
         added = item.get("append") if item else None
-        sources += added.items if isinstance(added, Items) else ()
-        place = item.place if item else self._nowhere()
-        origin, rendered = self._origin(item if self._is_text(item) else sources[0], place)
-        if sources[0] is None:
+        parts_of += added.items if isinstance(added, Items) else ()
+        place = item.place if item else self.source.whole
+        origin, rendered = self._origin(item if self._is_text(item) else parts_of[0], place)
+        if parts_of[0] is None:
             tree = next((tree for tree in trees if self._in_tree(tree, path)), None)
             if tree is not None:
                 file_of = self._in_tree(tree, path)
-                name = source_of(self.config, file_of) if file_of else None
+                name = self.source.name(file_of) if file_of else None
                 place = place if item else tree.place
                 origin, rendered = _whole(name) if name else _fixed(place), False
         resources = [file.get("contents") or {}, *(file.get("append") or ())]
@@ -188,8 +201,8 @@ class _Reader:
         if pieces[0] is None or None in pieces:
             # Reason: what the machine fetches, or has already, is not known here.
             return None
-        origins = [origin, *(self._origin(source, place)[0] for source in sources[1:])]
-        data, parts = _joined([part for part in pieces if part is not None], origins)
+        origins = [origin, *(self._origin(part, place)[0] for part in parts_of[1:])]
+        data, parts = _joined([piece for piece in pieces if piece is not None], origins)
         return Content(path, data, place, parts, rendered)
 
     def _is_text(self, item: Table | None) -> bool:
@@ -202,7 +215,7 @@ class _Reader:
 
     def _unit(self, unit: dict[str, Any], item: Table | None) -> Unit:
         name = str(unit["name"])
-        place = item.place if item else self._nowhere()
+        place = item.place if item else self.source.whole
         path = f"{UNITS_FOLDER}/{name}"
         own = {dropin.text("name"): dropin for dropin in _items(item, "dropins")}
         dropins = (
@@ -225,7 +238,7 @@ class _Reader:
     def _text(self, path: str, text: str | None, item: Table | None) -> Content | None:
         if text is None:
             return None
-        place = item.place if item else self._nowhere()
+        place = item.place if item else self.source.whole
         origin, rendered = self._origin(item, place)
         return Content(path, text.encode(), place, ((1, origin),), rendered)
 
@@ -235,10 +248,10 @@ class _Reader:
             local = node.text(key) if isinstance(node, Table) else None
             if local is None:
                 continue
-            made = self.config.made.get(local)
+            made = self.source.made.get(local)
             if made:
                 return _located(made), True
-            name = source_of(self.config, self.config.files_dir / local)
+            name = self.source.name(self.source.files_dir / local.lstrip("/"))
             return _whole(name) if name else _fixed(place), False
         for key in ("inline", "contents", "source"):
             text = node.get(key) if isinstance(node, Table) else None
@@ -253,7 +266,7 @@ class _Reader:
         start = top.rstrip("/") + "/"
         if local is None or not path.startswith(start):
             return None
-        found = self.config.files_dir / local / path.removeprefix(start)
+        found = self.source.files_dir / local.lstrip("/") / path.removeprefix(start)
         return found if found.is_file() else None
 
     def _data(self, resource: dict[str, Any], path: str, place: Place) -> bytes | None:
@@ -262,10 +275,6 @@ class _Reader:
         except dataurl.ResourceError as error:
             self.findings.append(_refused(error, path, place))
             return None
-
-    def _nowhere(self) -> Place:
-        """Return the place of what nobody wrote, such as units that Butane adds."""
-        return self.config.configs[-1].place if self.config.configs else Place("")
 
 
 def _refused(error: dataurl.ResourceError, path: str, place: Place) -> Finding:
@@ -298,9 +307,9 @@ def _fixed(place: Place) -> Origin:
     return lambda _line, _column: place
 
 
-def _located(written: Written) -> Origin:
+def _located(made: Written) -> Origin:
     def origin(line: int, column: int | None) -> Place:
-        place = written(line, column or 1)
+        place = made(line, column or 1)
         return place if column else Place(place.file, place.line)
 
     return origin

@@ -33,6 +33,7 @@ PROGRAMS = (
 """Names of Docker Compose on Debian and Fedora; where it is a plugin, it runs by itself, too."""
 
 SECONDS = 30.0
+LAST_CODE = 125
 ROUNDS = 25
 """Docker Compose tells one mistake at a time."""
 
@@ -47,6 +48,13 @@ WHOLE = "(root)"
 SERVICE = re.compile(r'service "([^"]+)"')
 UNSET = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?:\}|:?\?)|([A-Za-z_]\w*))")
 MISSING = re.compile(r"(?:env file (?P<env>.+) not found|open (?P<file>.+): no such file)")
+OFFLINE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "0"}
+DISABLED = "remote resource is disabled"
+"""What it says then of files that it would fetch."""
+
+OTHER_FILES = ("include", "extends")
+"""Keys that name files."""
+
 INTERPOLATION = "invalid interpolation format"
 HINTS = (
     ("Additional property", "check how it is spelt, and below what it stands"),
@@ -98,6 +106,7 @@ def judge(
 
     Raises:
         ProgramMissing: There is no Docker Compose.
+        ProgramFailed: It crashes.
         DeadlineError: It does not end.
     """
     judge_of = _Judge(Root(folder), project, files)
@@ -147,7 +156,8 @@ class _Judge:
             env=self._environment(),
             cwd=self.root.folder,
             timeout=SECONDS,
-            check=False,
+            # Reason: it has many codes for what it refuses; a signal is none of them.
+            ok=range(LAST_CODE + 1),
         )
         if result.ok:
             return False
@@ -156,6 +166,8 @@ class _Judge:
         missing = MISSING.search(said)
         if missing:
             return self._without_file(missing)
+        if DISABLED in said:
+            return self._drop(*OTHER_FILES)
         path, keys, message = self._blamed(said)
         place, node = self._at(path, keys)
         # Reason: what a variable stands for only the machine knows.
@@ -165,7 +177,7 @@ class _Judge:
         return self._take(path, keys)
 
     def _environment(self) -> dict[str, str]:
-        given = {"HOME": str(self.root.folder), "DOCKER_CONFIG": str(self.root.folder)}
+        given = {"HOME": str(self.root.folder), "DOCKER_CONFIG": str(self.root.folder), **OFFLINE}
         texts = (content.text.replace("$$", "") for content in self.project)
         names = {first or second for text in texts for first, second in UNSET.findall(text)}
         beside = self.files.get(f"{posixpath.dirname(self.project[0].path)}/.env")
@@ -179,7 +191,7 @@ class _Judge:
             # Reason: a path outside of the folder is looked for in the toolbox, and not there.
             inside = path.startswith(posixpath.dirname(self.project[0].path))
             return inside or self._drop("env_file")
-        return self._drop("include", "extends")
+        return self._drop(*OTHER_FILES)
 
     def _drop(self, *keys: str) -> bool:
         dropped = {path: _dropped(node, keys) for path, node in self.trees.items()}

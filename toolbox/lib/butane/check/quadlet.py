@@ -14,7 +14,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.run import run, which
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.contents import Content
@@ -32,6 +32,9 @@ SYSTEM = ("/etc/containers/systemd", "/usr/share/containers/systemd", "/run/cont
 USERS = "users"
 HOME = "/.config/containers/systemd"
 SECONDS = 30.0
+REFUSED = 1
+"""Exit code when it makes no unit of some of them."""
+
 ROUNDS = 25
 """The generator tells one mistake of each file at a time."""
 
@@ -127,6 +130,7 @@ def judge(files: Sequence[Content], folder: Path, *, user: bool, newer: bool) ->
 
     Raises:
         ProgramMissing: There is no generator.
+        ProgramFailed: It fails otherwise than by refusing quadlets.
         DeadlineError: It does not end.
     """
     judge_of = _Judge(Root(folder), user, newer, {content.path: content for content in files})
@@ -152,7 +156,7 @@ class _Judge:
                 [generator() or GENERATORS[0], "-dryrun", *(["-user"] if self.user else [])],
                 env={"QUADLET_UNIT_DIRS": self._folders()},
                 timeout=SECONDS,
-                check=False,
+                ok=(0, REFUSED),
             )
             made = result.stdout
             if not self._learn(PREFIX.sub("", result.stderr.decode(errors="replace"))):
@@ -295,8 +299,3 @@ def _score(entry: unitfile.Entry, reason: str) -> int:
         len(word) >= SHORT_WORD and word in reason for word in re.split(r"[\s:,]+", entry.value)
     )
     return 2 * named + valued
-
-
-def generated_names(units: Iterable[Generated]) -> frozenset[str]:
-    """Return the names of the system's units among those that are made."""
-    return frozenset(unit.name for unit in units if not unit.user)

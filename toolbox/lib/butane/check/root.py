@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Root:
     def write(self, path: str, data: bytes) -> bool:
         """Write bytes to a path of the machine; return whether it could be done."""
         target = self.real(path)
+        if not self._inside(target):
+            return False
         try:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.write_bytes(data)
@@ -49,11 +52,18 @@ class Root:
         return True
 
     def link(self, path: str, target: str) -> None:
-        """Make a link, unless something is there."""
+        """Make a link, unless something is there or in its way."""
         link = self.real(path)
-        link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not link.is_symlink() and not link.exists():
+        if link.is_symlink() or link.exists() or not self._inside(link):
+            return
+        # Reason: as in `write`.
+        with suppress(OSError, ValueError):
+            link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             link.symlink_to(target)
+
+    def _inside(self, target: Path) -> bool:
+        """Tell whether a path leads out of the folder by none of the links that a config makes."""
+        return target.resolve().is_relative_to(self.folder.resolve())
 
     def real(self, path: str) -> Path:
         """Return where a path of the machine is."""

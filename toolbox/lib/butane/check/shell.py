@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.parallel import each
 from toolbox.lib.core.report import Severity
-from toolbox.lib.core.run import run, which
+from toolbox.lib.core.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +18,16 @@ if TYPE_CHECKING:
     from toolbox.lib.butane.contents import Content
     from toolbox.lib.core.report import Finding
 
+    # Reason: a shell, and the options by which it reads a script as it does on the machine.
+    Reader = tuple[str, ...]
+
 SHELLCHECK = "shellcheck"
+OPTIONS = ("--norc", "--format=json1", "--severity=warning", "--exclude=SC1090,SC1091")
+"""Style and opinions are left out, and that files of the machine are not here."""
+
+FOUND = 1
+"""Exit code when it has something to say."""
+
 SECONDS = 60.0
 LARGEST = 256 * 1024
 """Bytes of a script that is judged; people write no larger ones."""
@@ -28,13 +36,18 @@ SHEBANG = re.compile(rb"#![ \t]*(?:\S*/env[ \t]+(?:-S[ \t]+)?)?(?:\S*/)?([\w.+-]
 SHELLS = {"sh": "sh", "dash": "dash", "ash": "sh", "bash": "bash", "ksh": "ksh"}
 """Shells that ShellCheck knows, by the names of their programs."""
 
+POSIX = ("bash", "--posix")
+"""How bash reads a script for sh."""
+
 ENDINGS = (".sh", ".bash")
-SYNTAX = re.compile(r"^[^\n]*?: (?:line )?(\d+): (.*)$", re.MULTILINE)
-LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING}
-"""Style and opinions are left out."""
+SYNTAX = re.compile(r"^(\d+): (?:line )?(\d+): (?:[Ss]yntax error: )?(.*)$", re.MULTILINE)
+"""A complaint: of which script, at which line, and what."""
 
 NOT_PORTABLE = range(3000, 4000)
 """What ShellCheck says of features of bash in a script for sh."""
+
+SOURCED = frozenset({2034, 2154})
+"""What it says of variables, which files that others read share with them."""
 
 PARSER = frozenset(range(1000, 2000))
 """What ShellCheck says when it cannot read a script."""
@@ -86,39 +99,52 @@ def script(content: Content) -> Script | None:
     return Script(content, "bash", bare=True) if content.path.endswith(ENDINGS) else None
 
 
-def judge_syntax(found: Sequence[Script], folder: Path, *, bash: bool) -> tuple[Finding, ...]:
-    """Let shells read scripts without running them.
+def readers(found: Iterable[Script], *, bash: bool) -> dict[Reader, tuple[Script, ...]]:
+    """Return scripts by the shell that can read them here.
 
     Args:
         found: The scripts.
-        folder: Private and empty.
         bash: Whether the machine's sh is bash, and not dash.
+    """
+    groups: dict[Reader, list[Script]] = {}
+    for script_of in found:
+        if script_of.shell == "bash":
+            groups.setdefault(("bash",), []).append(script_of)
+        elif script_of.shell != "ksh":
+            groups.setdefault(POSIX if bash else ("sh",), []).append(script_of)
+    return {reader: tuple(group) for reader, group in groups.items()}
+
+
+def judge_syntax(reader: Reader, found: Sequence[Script], folder: Path) -> tuple[Finding, ...]:
+    """Let a shell read scripts without running them.
+
+    Args:
+        reader: The shell and its options, as `readers` gives it.
+        found: The scripts.
+        folder: Private and empty.
 
     Raises:
-        DeadlineError: A shell does not end.
+        ProgramMissing: The shell is not installed.
+        DeadlineError: It does not end.
     """
-
-    def one(number: int) -> Finding | None:
-        script_of = found[number]
-        program = "bash" if script_of.shell == "bash" or bash else "sh"
-        if script_of.shell == "ksh" or not which(program):
-            return None
-        path = folder / f"{number}"
-        path.write_bytes(script_of.data)
-        command = [program, *(["--posix"] if program != script_of.shell and bash else []), "-n"]
-        result = run([*command, path], timeout=SECONDS, check=False)
-        return _refused(script_of, program, result.stderr.decode(errors="replace"))
-
-    return tuple(filter(None, each(one, range(len(found)))))
+    shell, *options = reader
+    read_all = f'for name; do "$0" {" ".join([*options, "-n"])} "$name"; done'
+    command = [shell, "-c", read_all, shell, *_written(found, folder)]
+    result = run(command, cwd=folder, timeout=SECONDS, check=False)
+    first: dict[int, Finding] = {}
+    for number, line, message in SYNTAX.findall(result.stderr.decode(errors="replace")):
+        script_of = found[int(number)]
+        place = script_of.content.at(script_of.line(int(line)))
+        words = f"{shell} cannot read it: {message}"
+        first.setdefault(int(number), place.finding("shell-syntax", words))
+    return tuple(first.values())
 
 
-def _refused(script_of: Script, program: str, said: str) -> Finding | None:
-    complaint = SYNTAX.search(said)
-    if complaint is None:
-        return None
-    message = complaint[2].removeprefix("Syntax error: ").removeprefix("syntax error: ")
-    place = script_of.content.at(script_of.line(int(complaint[1])))
-    return place.finding("shell-syntax", f"{program} cannot read it: {message}")
+def _written(found: Sequence[Script], folder: Path) -> list[str]:
+    """Write scripts to files; return the names of these, which are their numbers."""
+    for number, script_of in enumerate(found):
+        (folder / f"{number}").write_bytes(script_of.data)
+    return [str(number) for number in range(len(found))]
 
 
 def judge(found: Sequence[Script], folder: Path, *, bash: bool) -> tuple[Finding, ...]:
@@ -131,38 +157,31 @@ def judge(found: Sequence[Script], folder: Path, *, bash: bool) -> tuple[Finding
 
     Raises:
         ProgramMissing: ShellCheck is not installed.
+        ProgramFailed: It fails otherwise than by finding something.
         DeadlineError: It does not end.
     """
-    if not found:
-        return ()
-    for number, script_of in enumerate(found):
-        (folder / f"{number}").write_bytes(script_of.data)
-    names = [str(number) for number in range(len(found))]
     result = run(
-        [SHELLCHECK, "--norc", "--format=json1", "--severity=warning", *names],
+        [SHELLCHECK, *OPTIONS, *_written(found, folder)],
         cwd=folder,
         timeout=SECONDS,
-        check=False,
+        ok=(0, FOUND),
     )
     return tuple(_findings(found, result.stdout, bash=bash))
 
 
 def _findings(found: Sequence[Script], said: bytes, *, bash: bool) -> Iterator[Finding]:
-    try:
-        comments: list[dict[str, Any]] = json.loads(said)["comments"]
-    except (ValueError, KeyError):
-        return
+    comments: list[dict[str, Any]] = json.loads(said)["comments"]
     explained = {item["file"] for item in comments if item["code"] in PARSER - SUMMARY}
     for comment in comments:
-        severity, code = LEVELS.get(comment["level"]), int(comment["code"])
-        if code in SUMMARY and comment["file"] in explained:
+        script_of, code = found[int(comment["file"])], int(comment["code"])
+        if (
+            (code in SUMMARY and comment["file"] in explained)
+            or (code in NOT_PORTABLE and script_of.shell == "sh" and bash)
+            or (code in SOURCED and script_of.bare)
+        ):
             continue
-        script_of = found[int(comment["file"])]
-        if severity is None or (bash and script_of.shell == "sh" and code in NOT_PORTABLE):
-            continue
-        if code in PARSER:
-            # Reason: whether it can be read, the shell itself decides.
-            severity = Severity.WARNING
         place = script_of.content.at(script_of.line(comment["line"]), comment["column"])
         hint = f"https://www.shellcheck.net/wiki/SC{code}"
-        yield place.finding(f"SC{code}", str(comment["message"]).rstrip("."), hint, severity)
+        message = str(comment["message"]).rstrip(".")
+        # Reason: what it calls an error often works; whether it can be read, the shell decides.
+        yield place.finding(f"SC{code}", message, hint, Severity.WARNING)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.check import unitfile
 from toolbox.lib.butane.check.root import Root
+from toolbox.lib.core.errors import ProgramFailed
 from toolbox.lib.core.report import Severity
 from toolbox.lib.core.run import run
 
@@ -45,6 +46,9 @@ CYCLE, STEP = "Found ordering cycle", "Found dependency on"
 JOB = re.compile(r"([^\s/]+)/(?:start|verify-active|stop|restart|reload)")
 ORDERS = ("After", "Before", "Requires", "Wants", "BindsTo", "Requisite", "PartOf")
 
+BROKEN = re.compile(r"Failed to initialize (?:manager|unit search paths)")
+"""That it could not even begin."""
+
 NOT_OURS = (
     # Reason: these are of the place that verifies, and not of the machine.
     re.compile(r"Command .* is not executable"),
@@ -72,13 +76,14 @@ def judge(units: Units, folder: Path, *, newer: bool) -> tuple[Finding, ...]:
 
     Raises:
         ProgramMissing: There is no systemd-analyze.
+        ProgramFailed: It cannot look at any unit here.
         DeadlineError: It does not end.
     """
     names = sorted(name for name, content in units.defined.items() if content.is_text)
     if not names and not units.dropins:
         return ()
     root = _populated(units, folder)
-    asked = [*names, *(name for name in sorted(units.dropins) if name not in units.defined)]
+    asked = sorted({*names, *(units.dropins.keys() - units.defined.keys()), BOOTED[units.user]})
     asked = [name for name in asked if name.rpartition(".")[2] in unitfile.TYPES]
     # Reason: for units of persons there is no --root.
     scope = ["--user"] if units.user else [f"--root={folder}"]
@@ -87,12 +92,16 @@ def judge(units: Units, folder: Path, *, newer: bool) -> tuple[Finding, ...]:
         paths = (f"{folder}/etc/systemd/user", f"{folder}/usr/lib/systemd/user")
         given["SYSTEMD_UNIT_PATH"] = ":".join(paths)
     result = run(
-        [ANALYZE, *scope, "verify", *OPTIONS, "--", *asked, BOOTED[units.user]],
+        [ANALYZE, *scope, "verify", *OPTIONS, "--", *asked],
         env=given,
         timeout=SECONDS,
         check=False,
     )
     said = result.stderr.decode(errors="replace").splitlines()
+    broken = next(filter(BROKEN.match, said), None)
+    if broken:
+        message = f"{ANALYZE} says: {broken}"
+        raise ProgramFailed(message, result)
     return tuple(_Reader(units, root, newer).findings(said))
 
 
