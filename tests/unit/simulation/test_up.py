@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import UsageError
+from toolbox.lib.butane.pipeline import Outcome
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.simulation import layout, up
 from toolbox.lib.simulation.record import Record
@@ -40,29 +40,43 @@ def test_machines_that_were_not_asked_for_stay(
     assert (machine.domain.memory, machine.domain.cpus) == (512, 1)
 
 
-def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configs of several hosts that cannot be rendered are told together, with their places."""
+@pytest.fixture
+def outcomes(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Finding, ...]]:
+    """Return what is found in the hosts' configs, for a test to fill in."""
+    found: dict[str, tuple[Finding, ...]] = {}
+    config = SimpleNamespace()
 
-    def refused(_project: Project, host: Host, _identity: object) -> None:
-        finding = Finding(host.name, 1, 1, Severity.ERROR, "x", "wrong")
-        message = f"{host.name} is wrong"
-        raise UsageError(message, findings=[finding])
+    def every(_project: Project, hosts: tuple[Host, ...], _identity: object) -> list[Outcome]:
+        return [Outcome(host, config, found.get(host.name, ())) for host in hosts]
 
-    monkeypatch.setattr(up, "render", refused)
+    del project
+    monkeypatch.setattr(up.pipeline, "every", every)
+    return found
 
-    with pytest.raises(UsageError, match="db is wrong\nweb is wrong") as caught:
+
+def _finding(file: str, severity: Severity) -> Finding:
+    return Finding(file, 3, None, severity, "a-code", f"said of {file}")
+
+
+def test_mistakes_of_all_hosts(project: Project, outcomes: dict[str, tuple[Finding, ...]]) -> None:
+    """Hosts whose configs have mistakes are refused together, with all their findings."""
+    for host in project.hosts:
+        outcomes[host.name] = (_finding(host.name, Severity.ERROR),)
+
+    with pytest.raises(ToolboxError, match="config of db, web is refused") as caught:
         up.translate_all(project, project.hosts, SimpleNamespace())
     assert [finding.file for finding in caught.value.findings] == ["db", "web"]
 
 
 def test_warnings_are_told(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project,
+    outcomes: dict[str, tuple[Finding, ...]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What is to say about a config that is right is said, and keeps nobody from going on."""
-    warning = Finding("web.bu", 3, None, Severity.WARNING, "changing-config", "it changes")
-    config = SimpleNamespace(warnings=(warning,))
-    monkeypatch.setattr(up, "render", lambda *_: nullcontext(config))
-    monkeypatch.setattr(up, "translate", lambda rendered: rendered)
+    """A warning of several hosts is said once, and keeps nobody from going on; infos are not."""
+    warning, info = _finding("a.bu", Severity.WARNING), _finding("b.bu", Severity.INFO)
+    outcomes |= {host.name: (warning, info) for host in project.hosts}
 
-    assert up.translate_all(project, project.hosts, SimpleNamespace())["web"] is config
-    assert "web.bu:3: warning[changing-config]: it changes" in capsys.readouterr().err
+    assert list(up.translate_all(project, project.hosts, SimpleNamespace())) == ["db", "web"]
+    told = capsys.readouterr().err
+    assert told == "a.bu:3: warning[a-code]: said of a.bu (db, web)\n"

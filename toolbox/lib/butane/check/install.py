@@ -49,7 +49,8 @@ def _enabled_in_vain(units: Units) -> Iterator[Finding]:
             message = f"podman makes {name} of {quadlet} at boot, so it cannot be {verb}"
             hint = f"an [Install] section of {quadlet} decides whether it starts: remove enabled"
             yield unit.enabled_place.finding("enabled-generated", message, hint)
-        elif unit.enabled and not _installable(units, name):
+        elif unit.enabled and unit.content is None and not _installable(units, name):
+            # Reason: of a unit that stands in the config itself, Butane says the same.
             message = f"{name} is enabled, and has no [Install] section, so nothing starts it"
             hint = "add WantedBy=multi-user.target in a section [Install]"
             place = unit.enabled_place

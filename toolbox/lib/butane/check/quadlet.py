@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.check import unitfile
@@ -44,6 +44,9 @@ UNLOADED = re.compile(r'error loading "(.+?)", (?!file contains line \d+: “)(.
 CONVERTING = re.compile(r'converting "(.+?)": (.*)')
 UNKNOWN_KEY = re.compile(r"unsupported key '(.*)' in group '(.*)' in (.*)")
 SHORT_IMAGE = re.compile(r"Warning: (\S.*?) specifies the image \"(.*?)\" which not a fully")
+DEPENDENCY = re.compile(
+    r"^(?:Wants|Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Before|After)=.*$", re.MULTILINE
+)
 MADE = re.compile(r"^---(.+)---$", re.MULTILINE)
 SHORT_WORD = 3
 
@@ -161,7 +164,8 @@ class _Judge:
             made = result.stdout
             if not self._learn(PREFIX.sub("", result.stderr.decode(errors="replace"))):
                 break
-        return Judged(tuple(self.findings), tuple(self._units(made.decode(errors="replace"))))
+        units = tuple(self._units(made.decode(errors="replace")))
+        return Judged(tuple(self.findings), _linked(units) if self.newer else units)
 
     def _folders(self) -> str:
         tops = dict.fromkeys(
@@ -290,6 +294,16 @@ class _Judge:
             content = self.root.content(" ".join(sources))
             if content:
                 yield Generated(name, text.strip("\n") + "\n", content, self.user)
+
+
+def _linked(units: Sequence[Generated]) -> tuple[Generated, ...]:
+    """Return units that depend on others by the names of units, as a newer podman makes them."""
+    names = {posixpath.basename(unit.quadlet.path): unit.name for unit in units}
+
+    def renamed(line: re.Match[str]) -> str:
+        return re.sub(r"[^\s=]+", lambda word: names.get(word[0], word[0]), line[0])
+
+    return tuple(replace(unit, text=DEPENDENCY.sub(renamed, unit.text)) for unit in units)
 
 
 def _score(entry: unitfile.Entry, reason: str) -> int:
