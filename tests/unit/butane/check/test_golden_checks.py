@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parents[3] / "golden/checks"
 
 pytestmark = pytest.mark.needs(
-    "docker-compose", "podman", "shellcheck", "systemd-analyze", "butane"
+    "butane", "dash", "docker-compose", "podman", "shellcheck", "systemd-analyze"
 )
 
 

@@ -355,4 +355,5 @@ def _dropped(node: Node, keys: Sequence[str]) -> Node:
 def _short(message: str) -> str:
     """Return a complaint on one line."""
     text = " ".join(message.partition(" You may need to")[0].partition("\nYou may")[0].split())
+    text = text.removeprefix("decoding failed due to the following error(s): ")
     return text.removesuffix(": invalid compose project").rstrip(".")

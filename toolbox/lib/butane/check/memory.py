@@ -25,7 +25,7 @@ def key(*parts: str) -> str:
         parts: All that the judgement is about.
     """
     judges = (systemd.ANALYZE, quadlet.generator(), compose.program(), shell.SHELLCHECK)
-    programs = (which(name) for name in (*judges, "bash", "sh") if name)
+    programs = (which(name) for name in (*judges, "bash", "dash", "sh") if name)
     modules = sorted(Path(__file__).parent.glob("*.py"))
     state = [_state(path) for path in (*programs, *modules) if path]
     return hashlib.sha256(repr((toolbox.__version__, state, parts)).encode()).hexdigest()

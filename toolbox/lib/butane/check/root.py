@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolbox.lib.butane.contents import Content
 
 
@@ -54,7 +54,7 @@ class Root:
     def link(self, path: str, target: str) -> None:
         """Make a link, unless something is there or in its way."""
         link = self.real(path)
-        if link.is_symlink() or link.exists() or not self._inside(link):
+        if os.path.lexists(link) or not self._inside(link):
             return
         # Reason: as in `write`.
         with suppress(OSError, ValueError):
@@ -63,7 +63,9 @@ class Root:
 
     def _inside(self, target: Path) -> bool:
         """Tell whether a path leads out of the folder by none of the links that a config makes."""
-        return target.resolve().is_relative_to(self.folder.resolve())
+        # Reason: of links that go round in a circle pathlib raises.
+        real = os.path.realpath(target)
+        return Path(real).is_relative_to(os.path.realpath(self.folder))
 
     def real(self, path: str) -> Path:
         """Return where a path of the machine is."""

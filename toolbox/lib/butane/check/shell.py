@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.report import Severity
-from toolbox.lib.core.run import run
+from toolbox.lib.core.run import run, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,12 +106,13 @@ def readers(found: Iterable[Script], *, bash: bool) -> dict[Reader, tuple[Script
         found: The scripts.
         bash: Whether the machine's sh is bash, and not dash.
     """
+    plain = ("dash",) if which("dash") else ("sh",)
     groups: dict[Reader, list[Script]] = {}
     for script_of in found:
         if script_of.shell == "bash":
             groups.setdefault(("bash",), []).append(script_of)
         elif script_of.shell != "ksh":
-            groups.setdefault(POSIX if bash else ("sh",), []).append(script_of)
+            groups.setdefault(POSIX if bash else plain, []).append(script_of)
     return {reader: tuple(group) for reader, group in groups.items()}
 
 
