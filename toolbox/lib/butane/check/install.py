@@ -71,9 +71,18 @@ class _Starting:
     contents: Contents
 
     def never(self, shipped: frozenset[str]) -> Iterator[Finding]:
-        """Yield units that nothing starts."""
-        started = self._started()
-        for name, content in sorted(self.units.defined.items()):
+        """Yield units that nothing starts; not those that start with one of them."""
+        idle = dict(self._idle(shipped))
+        roots = idle.keys() - {
+            started for name in idle for started in self._starts(name) if started != name
+        }
+        # Reason: those that only start each other have no first one.
+        told = roots | (idle.keys() - self._reached(roots))
+        yield from (self._finding(name, idle[name]) for name in sorted(told))
+
+    def _idle(self, shipped: frozenset[str]) -> Iterator[tuple[str, Content]]:
+        started = self._reached(name for name in self._roots() if name)
+        for name, content in self.units.defined.items():
             stated = self.units.stated.get(name)
             # Reason: who says that a unit is not enabled knows it; an empty one masks another.
             silent = (stated and stated.enabled is not None) or not content.data.strip()
@@ -81,7 +90,7 @@ class _Starting:
                 continue
             if any(entry.key == "BusName" for entry in self.units.entries(name)):
                 continue
-            yield self._finding(name, content)
+            yield name, content
 
     def _finding(self, name: str, content: Content) -> Finding:
         message = f"nothing starts {name}"
@@ -100,10 +109,10 @@ class _Starting:
         place = stated.place if stated else content.at(1)
         return place.finding("never-started", message, hint, Severity.WARNING)
 
-    def _started(self) -> set[str]:
-        """Return the units that are started, from those that the boot starts on."""
+    def _reached(self, names: Iterable[str]) -> set[str]:
+        """Return units with all that start with them."""
         started: set[str] = set()
-        found = [name for name in self._roots() if name]
+        found = list(names)
         while found:
             name = found.pop()
             if name in started:
