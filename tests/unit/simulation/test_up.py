@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.butane.pipeline import Outcome
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.core.report import Finding, Severity
+from toolbox.lib.core.report import Severity
+from toolbox.lib.pki import standin
 from toolbox.lib.simulation import layout, up
 from toolbox.lib.simulation.record import Record
 
 if TYPE_CHECKING:
-    from toolbox.lib.inventory.host import Host
+    from collections.abc import Callable
+
     from toolbox.lib.inventory.project import Project
 
 
@@ -41,42 +42,49 @@ def test_machines_that_were_not_asked_for_stay(
 
 
 @pytest.fixture
-def outcomes(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Finding, ...]]:
-    """Return what is found in the hosts' configs, for a test to fill in."""
-    found: dict[str, tuple[Finding, ...]] = {}
-    config = SimpleNamespace()
+def script(project: Project) -> Callable[[str, str], None]:
+    """Return what gives a host a script of one command."""
 
-    def every(_project: Project, hosts: tuple[Host, ...], _identity: object) -> list[Outcome]:
-        return [Outcome(host, config, found.get(host.name, ())) for host in hosts]
+    def write(host: str, command: str) -> None:
+        folder = project.root / "hosts" / host
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "variant: fcos\nversion: 1.6.0\nstorage:\n  files:\n    - path: /a\n"
+        lines = "      contents:\n"
+        lines += f"        inline: |\n          #!/bin/bash\n          {command}\n"
+        (folder / "main.bu").write_text(text + lines)
 
-    del project
-    monkeypatch.setattr(up.pipeline, "every", every)
-    return found
-
-
-def _finding(file: str, severity: Severity) -> Finding:
-    return Finding(file, 3, None, severity, "a-code", f"said of {file}")
+    return write
 
 
-def test_mistakes_of_all_hosts(project: Project, outcomes: dict[str, tuple[Finding, ...]]) -> None:
+@pytest.mark.needs("butane", "shellcheck")
+def test_mistakes_of_all_hosts(project: Project, script: Callable[[str, str], None]) -> None:
     """Hosts whose configs have mistakes are refused together, with all their findings."""
-    for host in project.hosts:
-        outcomes[host.name] = (_finding(host.name, Severity.ERROR),)
+    script("db", "fi")
+    script("web", "done")
 
     with pytest.raises(ToolboxError, match="config of db, web is refused") as caught:
-        up.translate_all(project, project.hosts, SimpleNamespace())
-    assert [finding.file for finding in caught.value.findings] == ["db", "web"]
+        up.translate_all(project, project.hosts, standin.identity(["db", "web"]))
+    mistakes = [item for item in caught.value.findings if item.severity is Severity.ERROR]
+    assert [(item.file, item.line) for item in mistakes] == [
+        ("hosts/db/main.bu", 9),
+        ("hosts/web/main.bu", 9),
+    ]
 
 
+@pytest.mark.needs("butane")
 def test_warnings_are_told(
     project: Project,
-    outcomes: dict[str, tuple[Finding, ...]],
+    script: Callable[[str, str], None],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A warning of several hosts is said once, and keeps nobody from going on; infos are not."""
-    warning, info = _finding("a.bu", Severity.WARNING), _finding("b.bu", Severity.INFO)
-    outcomes |= {host.name: (warning, info) for host in project.hosts}
+    """A warning is said and keeps nobody from going on; what was not checked is not said."""
+    script("db", "true")
+    script("web", "{{ utc_now() }}")
+    monkeypatch.setattr("toolbox.lib.butane.check.shell.SHELLCHECK", "no-such-program")
 
-    assert list(up.translate_all(project, project.hosts, SimpleNamespace())) == ["db", "web"]
-    told = capsys.readouterr().err
-    assert told == "a.bu:3: warning[a-code]: said of a.bu (db, web)\n"
+    configs = up.translate_all(project, project.hosts, standin.identity(["db", "web"]))
+
+    assert list(configs) == ["db", "web"]
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "hint" not in line]
+    assert told.startswith("hosts/web/main.bu:9: warning[")
