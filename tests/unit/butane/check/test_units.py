@@ -91,7 +91,7 @@ def test_masked(gather: Gather, stated: list[Unit], links: dict[str, str]) -> No
 def test_made_by_podman(gather: Gather, file: Any) -> None:
     """A unit of podman gives way to a file of its name; its lines are those of the quadlet."""
     quadlet = file("a.container", "[Container]\nImage=x\n[Service]\nRestart=no\n")
-    text = "# made\n[Service]\nRestart=no\nExecStart=podman\n"
+    text = "# made\n[Service]\nRestart=always\nExecStart=podman\n"
     made = [Generated(f"{name}.service", text, quadlet, user=False) for name in "ab"]
 
     found = gather({"/etc/systemd/system/b.service": "mine"}, made=made)

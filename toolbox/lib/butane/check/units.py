@@ -118,12 +118,16 @@ def _below(paths: Iterable[str], *, user: bool) -> Iterator[tuple[str, str]]:
 def _as_content(unit: Generated) -> Content:
     """Return a unit that podman makes, each of its lines with the place in the quadlet."""
     quadlet = unit.quadlet
-    made, own = unit.text.split("\n"), quadlet.lines
+    made, own = unit.text.split("\n"), [line.strip() for line in quadlet.lines]
 
     def origin(line: int, _column: int | None) -> Place:
         said = made[line - 1].strip() if line <= len(made) else ""
-        numbers = (number for number, text in enumerate(own, start=1) if text.strip() == said)
-        return quadlet.at(next(numbers, 1) if said else 1)
+        if said in own:
+            return quadlet.at(own.index(said) + 1)
+        # Reason: podman changes some values, and then the key tells the line.
+        key, sign, _ = said.partition("=")
+        alike = (number for number, text in enumerate(own, start=1) if text.startswith(key + sign))
+        return quadlet.at(next(alike, 1) if sign else 1)
 
     return replace(
         quadlet, path=f"{SYSTEM[0]}/{unit.name}", data=unit.text.encode(), parts=((1, origin),)
