@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core.errors import HabitatError, ToolboxError
@@ -47,20 +48,21 @@ class Outcome:
         return sum(finding.severity is severity for finding in self.findings)
 
 
-def one(project: Project, host: Host, identity: Identity) -> Outcome:
+def one(project: Project, host: Host, identity: Identity, *, checked: bool = True) -> Outcome:
     """Render, merge, translate and check the config of a host.
 
     Args:
         project: The project.
         host: One of its hosts.
         identity: Keys of the project and its hosts, or a stand-in for them.
+        checked: Whether it is checked, too; not where that was done already.
 
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
     try:
         with render(project, host, identity) as config:
-            return _translated(config)
+            return _translated(config, checked=checked)
     except HabitatError:
         raise
     except ToolboxError as error:
@@ -69,7 +71,7 @@ def one(project: Project, host: Host, identity: Identity) -> Outcome:
         return Outcome(host, None, error.findings)
 
 
-def _translated(config: ButaneConfig) -> Outcome:
+def _translated(config: ButaneConfig, *, checked: bool) -> Outcome:
     try:
         ignition = translate(config)
     except ToolboxError as error:
@@ -77,7 +79,8 @@ def _translated(config: ButaneConfig) -> Outcome:
         if not refused:
             raise
         return Outcome(config.host, None, (*config.warnings, *refused))
-    return Outcome(config.host, ignition, (*config.warnings, *ignition.findings))
+    found = (*config.warnings, *ignition.findings, *(check(config, ignition) if checked else ()))
+    return Outcome(config.host, ignition, found)
 
 
 def _decisive(finding: Finding) -> Finding:
@@ -86,14 +89,22 @@ def _decisive(finding: Finding) -> Finding:
     return replace(finding, severity=Severity.ERROR) if decisive else finding
 
 
-def every(project: Project, hosts: Sequence[Host], identity: Identity) -> tuple[Outcome, ...]:
+def every(
+    project: Project, hosts: Sequence[Host], identity: Identity, *, checked: bool = True
+) -> tuple[Outcome, ...]:
     """Return the outcomes of hosts, worked on in parallel.
+
+    Args:
+        project: The project.
+        hosts: Some of its hosts.
+        identity: As for `one`.
+        checked: As for `one`.
 
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
     with ThreadPoolExecutor(_workers()) as pool:
-        futures = [pool.submit(one, project, host, identity) for host in hosts]
+        futures = [pool.submit(one, project, host, identity, checked=checked) for host in hosts]
         try:
             return tuple(future.result() for future in futures)
         except BaseException:
@@ -104,6 +115,19 @@ def every(project: Project, hosts: Sequence[Host], identity: Identity) -> tuple[
 def _workers() -> int:
     # Reason: Butane runs beside us, so one thread more than processors keeps them all at work.
     return (os.cpu_count() or 1) + 1
+
+
+def accepted(outcomes: Sequence[Outcome]) -> dict[str, IgnitionConfig]:
+    """Return the configs of hosts by their names.
+
+    Raises:
+        ToolboxError: One is refused; the findings are those of all that are.
+    """
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    if failed:
+        message = f"the config of {', '.join(item.host.name for item in failed)} is refused"
+        raise ToolboxError(message, findings=findings(failed))
+    return {item.host.name: item.ignition for item in outcomes if item.ignition}
 
 
 def findings(outcomes: Iterable[Outcome]) -> tuple[Finding, ...]:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane.render import render
-from toolbox.lib.butane.translate import translate
+from toolbox.lib.butane import pipeline
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
+from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
@@ -97,7 +97,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         with step("Connect to libvirt"):
             hypervisor = libvirt.connect()
         identity, identity_changes = ensure_identity(project, where)
-        with step("Render and translate"):
+        with step("Render, translate and check"):
             configs = translate_all(project, hosts, identity)
         most = cores.per_machine(project)
         plans = plan(where, hosts, configs, hypervisor.domains(), options, most)
@@ -138,16 +138,13 @@ def subjects(project: Project) -> tuple[identity_stack.Subject, ...]:
 def translate_all(
     project: Project, hosts: Sequence[Host], identity: Identity
 ) -> dict[str, IgnitionConfig]:
-    """Render and translate the hosts' configs, in parallel."""
-
-    def one(host: Host) -> IgnitionConfig:
-        with render(project, host, identity) as config:
-            for warning in config.warnings:
-                note(warning.render())
-            return translate(config)
-
-    configs = parallel.each(one, hosts)
-    return dict(zip((host.name for host in hosts), configs, strict=True))
+    """Render, translate and check the hosts' configs; say what they are warned of."""
+    outcomes = pipeline.every(project, hosts, identity)
+    configs = pipeline.accepted(outcomes)
+    for finding in pipeline.findings(outcomes):
+        if finding.severity is not Severity.INFO:
+            note(finding.render())
+    return configs
 
 
 def _say_shortages(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
