@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
+from toolbox.lib.core import processes
 from toolbox.lib.core.errors import HabitatError, ToolboxError
 from toolbox.lib.core.report import Severity
 
@@ -92,18 +91,11 @@ def every(project: Project, hosts: Sequence[Host], identity: Identity) -> tuple[
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
-    with ThreadPoolExecutor(_workers()) as pool:
-        futures = [pool.submit(one, project, host, identity) for host in hosts]
-        try:
-            return tuple(future.result() for future in futures)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
+    def work(host: Host) -> Outcome:
+        return one(project, host, identity)
 
-def _workers() -> int:
-    # Reason: Butane runs beside us, so one thread more than processors keeps them all at work.
-    return (os.cpu_count() or 1) + 1
+    return processes.each(work, hosts)
 
 
 def findings(outcomes: Iterable[Outcome]) -> tuple[Finding, ...]:
