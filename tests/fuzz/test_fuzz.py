@@ -15,21 +15,26 @@ import json
 import random
 import sys
 import time
-from functools import cache
+import zlib
+from base64 import b64encode
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
-from toolbox.lib.butane import complaint, local, merge, origins, template
+from toolbox.lib.butane import complaint, dataurl, local, merge, origins, template
 from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
-from toolbox.lib.inventory.document import Table, parse, value
+from toolbox.lib.inventory.document import Items, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from toolbox.lib.inventory.document import Node
 
 SEEDS = Path(__file__).parent / "seeds"
 RUNS = 300
@@ -41,6 +46,13 @@ ODD = [
     *("\u2028", "\ufeff", "\ud800", "é", "{{", "}}", "{%", "%}"),
 ]
 LOW, HIGH = 1, 12
+MOST_CONFIGS = 4
+"""Configs that are merged, of those on an input's lines."""
+
+LARGEST = 65536
+"""Bytes that a resource may become here."""
+
+GZIP = 16 + zlib.MAX_WBITS
 NAMES = {
     "HOSTNAME": "web",
     "OS": "fcos",
@@ -81,6 +93,90 @@ def fuzz_config(text: str) -> None:
     # Reason: nothing can be written in several ways, and a NaN is not even equal to itself.
     assert repr(value(again)) == repr(value(merged))
     assert len(places.lines) == written.count("\n")
+
+
+@lru_cache(maxsize=1000)
+def _config(line: str) -> Table | None:
+    node, mistakes = parse(line, "a.bu", marks=True)
+    sound = isinstance(node, Table) and not mistakes and not merge.duplicates(node)
+    return node if isinstance(node, Table) and sound else None
+
+
+def fuzz_merge(text: str) -> None:
+    """The configs on the lines are merged by the laws, and none of their marks is left."""
+    found = (_config(line) for line in text.splitlines())
+    configs = [config for config in found if config is not None][:MOST_CONFIGS]
+    whole, _findings = merge.merged(configs)
+
+    assert not _marks(whole)
+    assert merge.merge([whole]) == whole
+    assert merge.merge([*configs, *configs[-1:]]) == whole
+    assert merge.merge([Table({}), *configs, Table({})]) == whole
+    for at in range(len(configs)):
+        below, above = configs[:at], configs[at:]
+        assert merge.merge([merge.join(below), *above]) == whole
+        if not _changes_kind(configs):
+            assert merge.merge([*below, merge.join(above)]) == whole
+
+
+def _changes_kind(configs: Iterable[Table]) -> bool:
+    """Tell whether a path is a file here and a link there, or the like."""
+    kinds: dict[object, str] = {}
+    for config in configs:
+        for step in merge.KINDS_AT:
+            held = value(config.get(step[0]))
+            for kind in merge.KINDS_AT[step] if isinstance(held, dict) else ():
+                items = held.get(kind)
+                for item in items if isinstance(items, list) else ():
+                    name = item.get("path") if isinstance(item, dict) else item
+                    if kinds.setdefault(str(name), kind) != kind:
+                        return True
+    return False
+
+
+def _marks(node: Node) -> bool:
+    below: Iterable[Node] = ()
+    if isinstance(node, Table):
+        below = node.fields.values()
+    elif isinstance(node, Items):
+        below = node.items
+    return bool(node.mark) or any(_marks(item) for item in below)
+
+
+def fuzz_dataurl(text: str) -> None:
+    """A resource has its bytes, never more than are wanted, or is refused."""
+    for line in text.splitlines():
+        compression, _, source = line.partition(" ")
+        if compression == "packed":
+            _check_packed(source.encode(errors="surrogatepass"))
+            continue
+        resource = {"compression": compression.removeprefix("-"), "source": source}
+        try:
+            data = dataurl.contents(resource, largest=LARGEST)
+        except dataurl.ResourceError:
+            continue
+        if data is not None:
+            assert len(data) <= LARGEST
+            assert dataurl.decode(f"data:,{quote(data)}") == data
+            assert dataurl.decode(f"data:;base64,{b64encode(data).decode()}") == data
+
+
+def _check_packed(data: bytes) -> None:
+    """Check that packed data is unpacked, in several parts too, and that a bound is one."""
+    packed = zlib.compress(data, level=1, wbits=GZIP)
+    source = f"data:;base64,{b64encode(packed * 2).decode()}"
+    resource = {"compression": "gzip", "source": source}
+    assert dataurl.contents(resource, largest=2 * len(data)) == 2 * data
+    assert _is_refused(packed[:-1], len(data))
+    assert not data or _is_refused(packed * 2, 2 * len(data) - 1)
+
+
+def _is_refused(packed: bytes, largest: int) -> bool:
+    try:
+        dataurl.unpacked(packed, "gzip", largest)
+    except dataurl.ResourceError:
+        return True
+    return False
 
 
 @cache
@@ -130,6 +226,8 @@ def fuzz_keys(text: str) -> None:
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
+    "merge": fuzz_merge,
+    "dataurl": fuzz_dataurl,
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
