@@ -28,7 +28,7 @@ import pytest
 from toolbox.lib.butane import complaint, dataurl, local, merge, origins, template
 from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
-from toolbox.lib.inventory.document import RESET, Items, Table, parse, value
+from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 
 if TYPE_CHECKING:
@@ -99,15 +99,24 @@ def fuzz_config(text: str) -> None:
 def _config(line: str) -> Table | None:
     node, mistakes = parse(line, "a.bu", marks=True)
     sound = isinstance(node, Table) and not mistakes and not merge.duplicates(node)
-    # Reason: equal items of one list stay, unless it is laid over another; so no law holds there.
+    # Reason: equal items of one list stay, unless it is laid over another, and one that is reset
+    # and given goes to the end then; so no law holds there.
     return node if isinstance(node, Table) and sound and not _repeats(node) else None
 
 
 def _repeats(node: Node) -> bool:
-    items = node.items if isinstance(node, Items) else ()
-    return any(item in items[:at] for at, item in enumerate(items)) or any(
+    """Tell whether an item of a list is in another one of it, whatever their marks."""
+    items = [value(item) for item in node.items] if isinstance(node, Items) else []
+    pairs = ((item, other) for at, item in enumerate(items) for other in items[:at])
+    return any(_holds(*pair) or _holds(*reversed(pair)) for pair in pairs) or any(
         _repeats(item) for item in _below(node)
     )
+
+
+def _holds(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.items() >= other.items()
+    return one == other
 
 
 def _below(node: Node) -> Iterable[Node]:
@@ -126,12 +135,13 @@ def fuzz_merge(text: str) -> None:
     assert merge.merge([whole]) == whole
     assert merge.merge([*configs, *configs[-1:]]) == whole
     assert merge.merge([Table({}), *configs, Table({})]) == whole
+    joined = Items(tuple(configs))
     for at in range(len(configs)):
         below, above = configs[:at], configs[at:]
         assert merge.merge([merge.join(below), *above]) == whole
         # Reason: what is taken away may itself have taken something away, as a link a file, and
         # the upper ones alone do not tell.
-        if not (_changes_kind(configs) or any(_marks(config, RESET) for config in configs)):
+        if not (_changes_kind(configs) or _changes_shape(configs) or _marks(joined, RESET)):
             assert merge.merge([*below, merge.join(above)]) == whole
 
 
@@ -148,6 +158,22 @@ def _changes_kind(configs: Iterable[Table]) -> bool:
                     if kinds.setdefault(str(name), kind) != kind:
                         return True
     return False
+
+
+def _changes_shape(configs: Iterable[Table]) -> bool:
+    """Tell whether what is a mapping or a list here is something else there."""
+    shapes: dict[tuple[str, ...], type[Node]] = {}
+
+    def differs(node: Node, path: tuple[str, ...]) -> bool:
+        if isinstance(node, Scalar) and node.is_null:
+            return False
+        if shapes.setdefault(path, type(node)) is not type(node):
+            return True
+        if isinstance(node, Table):
+            return any(differs(item, (*path, key)) for key, item in node.fields.items())
+        return any(differs(item, (*path, "")) for item in _below(node))
+
+    return any(differs(config, ()) for config in configs)
 
 
 def _marks(node: Node, *wanted: str) -> bool:
