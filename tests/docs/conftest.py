@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOOSE = ("README.md", "CHANGELOG.md", "changelog.d/*.md", ".github/*.md")
-TERMINALS = ("butane.md", "host.md")
+JUDGES = ("dash", "docker-compose", "podman", "shellcheck", "systemd-analyze")
+TERMINALS = (
+    "butane.md",
+    pytest.param("checks.md", marks=pytest.mark.needs(*JUDGES)),
+    "host.md",
+)
 FENCE = re.compile(
     r'^(?P<indent> *)```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?[^\n]*\n'
     r"(?P<text>.*?)^(?P=indent)```$",

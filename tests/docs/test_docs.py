@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from invoke.parser import ParserContext
 
+SHOW_MISTAKES = ("checks.md",)
+"""Pages whose examples are wrong, as they tell what is said of that."""
+
 LAUNCHER_VERBS = {"shell", "stop", "image"}
 LAUNCHER_VALUES = {"--base"}
 FOREIGN = ("http://", "https://", "mailto:")
@@ -145,13 +148,13 @@ def test_wrong_yaml_is_found() -> None:
 
 @pytest.mark.needs("butane")
 def test_butane(project_page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The titled blocks of a page are a project whose hosts render and translate strictly."""
-    from toolbox.lib.butane.render import render
-    from toolbox.lib.butane.translate import translate
+    """The titled blocks of a page are a project whose hosts have nothing wrong."""
+    from toolbox.lib.butane import pipeline
     from toolbox.lib.inventory.load import load
 
     blocks = [block for block in project_page.blocks if block.title]
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("INFRA_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "project"
     for block in (_default_project(), *((block.title, block.text) for block in blocks)):
         path = root / block[0]
@@ -160,9 +163,12 @@ def test_butane(project_page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     project = load(root)
 
     assert project.hosts
-    for host in project.hosts:
-        with render(project, host, _identity([host.name for host in project.hosts])) as config:
-            assert translate(config).sha256
+    outcomes = pipeline.every(
+        project, project.hosts, _identity([host.name for host in project.hosts])
+    )
+    assert all(outcome.ignition for outcome in outcomes)
+    if project_page.path.name not in SHOW_MISTAKES:
+        assert [finding.render() for finding in pipeline.findings(outcomes)] == []
 
 
 def _default_project() -> tuple[str, str]:

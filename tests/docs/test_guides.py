@@ -74,3 +74,14 @@ def test_terminals(terminal_page: Any, tmp_path: Path) -> None:
                 page.path.read_text().replace(f"{call}\n{shown}", f"{call}\n{seen}")
             )
         assert seen == shown, f"{UPDATE}=1 accepts it"
+
+
+def test_every_check_is_explained(root: Path) -> None:
+    """What the golden cases find, and what they do not, stands in the table of the guide."""
+    page = (root / "docs/guides/checks.md").read_text()
+    cases = "".join(path.read_text() for path in root.glob("tests/golden/checks/*/expected.txt"))
+    found = set(re.findall(r"^\S+: (?:error|warning|info)\[([a-z-]+)\]", cases, re.MULTILINE))
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+
+    assert len(found) > 10
+    assert found <= set(re.findall(r"`([a-z-]+)`", "".join(rows)))

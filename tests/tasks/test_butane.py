@@ -101,6 +101,30 @@ def test_strict(invoke: Callable[..., Any], folder: Path) -> None:
     assert strict.err.startswith(f"{warning}error: x.bu is refused for its warnings")
 
 
+@pytest.mark.needs("systemd-analyze")
+def test_checks(invoke: Callable[..., Any], folder: Path) -> None:
+    """What a machine would refuse is a warning, as Butane takes it, and an error with --strict."""
+    unit = (
+        f"{HEAD}systemd:\n  units:\n    - name: a.service\n      enabled: true\n      contents: |\n"
+    )
+    text = "[Service]\nType=oneshot\n[Install]\nWantedBy=x.target\n"
+    lines = "".join(f"        {line}\n" for line in text.splitlines())
+    (folder / "x.bu").write_text(unit + lines)
+    head = "variant: openshift\nversion: 4.14.0\nmetadata:\n  name: x\n  labels:\n"
+    role = "    machineconfiguration.openshift.io/role: worker\n"
+    (folder / "y.bu").write_text(head + role + unit.removeprefix(HEAD) + lines)
+
+    lenient = invoke("butane.translate", "x.bu")
+    strict = invoke("butane.translate", "x.bu", "--strict")
+    machine_config = invoke("butane.translate", "y.bu")
+
+    assert (lenient.code, strict.code, strict.out) == (0, 1, "")
+    assert "x.bu:8: warning[unit-refused]: Service has no ExecStart=" in lenient.err
+    assert "x.bu:8: error[unit-refused]: Service has no ExecStart=" in strict.err
+    assert "error: x.bu is refused: it has 1 mistake" in strict.err
+    assert "y.bu:12: warning[unit-refused]: Service has no ExecStart=" in machine_config.err
+
+
 def test_annotated_warning(
     invoke: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,28 @@ def test_ignition_refused(invoke: Callable[..., Any], project: Path) -> None:
     assert "error: the config of web is refused" in ended.err
 
 
+@pytest.mark.needs("shellcheck")
+def test_ignition_checked(
+    invoke: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a machine would refuse is refused, what it is warned of is told, infos are not."""
+    main = f'{HEAD}{FILE}"#!/bin/sh\\ncd /nowhere\\n%s"\n'
+    (project / "hosts/web/main.bu").write_text(main % "")
+    warned = invoke("host.ignition", "web")
+    (project / "hosts/web/main.bu").write_text(main % "fi")
+    refused = invoke("host.ignition", "web")
+    monkeypatch.setattr("toolbox.lib.butane.check.shell.SHELLCHECK", "no-such-program")
+    (project / "hosts/web/main.bu").write_text(main % "")
+    unchecked = invoke("host.ignition", "web", "--json")
+
+    assert (warned.code, unchecked.code, refused.code, refused.out) == (0, 0, 1, "")
+    assert warned.err.count("hosts/web/main.bu:7: warning[SC2164]") == 1
+    assert "error[shell-syntax]" in refused.err
+    assert "info[" not in unchecked.err
+    (told,) = json.loads(unchecked.out)["findings"]
+    assert (told["severity"], told["code"]) == ("info", "not-checked")
+
+
 def test_why(invoke: Callable[..., Any], project: Path) -> None:
     """Who put something there is told for all hosts, those with one answer together."""
     del project

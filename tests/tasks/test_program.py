@@ -204,10 +204,10 @@ def test_annotations(
 ) -> None:
     """In a workflow of GitHub findings are annotations, with what would end them escaped."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    finding = r"Finding('a,b:c.bu', 12, None, Severity.INFO, 'x', '50%\nmore', 'do')"
+    finding = r"Finding('a,b:c.bu', 12, None, Severity.WARNING, 'x', '50%\nmore', 'do')"
     tasks(RAISES.format(what=f"UsageError('wrong', findings=[{finding}])"))
 
-    assert invoke("fail").err.startswith("::notice file=a%2Cb%3Ac.bu,line=12::50%25%0Amore (do)\n")
+    assert invoke("fail").err.startswith("::warning file=a%2Cb%3Ac.bu,line=12::50%25%0Amore (do)\n")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,40 @@ def test_shared_mistake_once(
     assert finding["hosts"] == ["db", "web"]
 
 
+UNIT = f"{HEAD}systemd:\n  units:\n    - name: a.service\n      enabled: true\n      contents: |\n"
+REFUSED = (
+    f"{UNIT}        [Service]\n        Type=oneshot\n        [Install]\n        WantedBy=x.target\n"
+)
+
+
+@pytest.mark.needs("systemd-analyze")
+@pytest.mark.usefixtures("offline")
+def test_checks(invoke: Callable[..., Any], project: Path) -> None:
+    """What the machine would refuse is a mistake, too, beside those of other hosts."""
+    (project / "hosts/db/main.bu").write_text(REFUSED)
+    (project / "hosts/web/main.bu").write_text(WRONG)
+
+    ended = invoke("project.check")
+
+    assert ended.code == 1
+    assert "hosts/db/main.bu:8: error[unit-refused]: Service has no ExecStart=" in ended.err
+    assert "hosts/web/main.bu:7: error[undefined-name]" in ended.err
+
+
+@pytest.mark.usefixtures("offline")
+def test_not_checked(
+    invoke: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host is well though something could not be checked; who asks for checks is told."""
+    (project / "hosts/db/main.bu").write_text(REFUSED)
+    monkeypatch.setattr("toolbox.lib.butane.check.systemd.ANALYZE", "no-such-program")
+
+    ended = invoke("project.check")
+
+    assert ended.code == 0
+    assert "hosts/db: info[not-checked]: not checked: units, as the program no-such" in ended.err
+
+
 def test_some_hosts(invoke: Callable[..., Any], project: Path) -> None:
     """Only the hosts that are named are checked."""
     (project / "hosts/db/main.bu").write_text(WRONG)

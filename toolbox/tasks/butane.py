@@ -28,7 +28,7 @@ STDIN = "-"
         "files-dir": "folder of the local files that it may name",
         "set": "NAME=VALUE, a text that the template may use; can be given again",
         "template": "render the file as a template, though nothing is set",
-        "strict": "refuse what Butane warns of",
+        "strict": "refuse what Butane warns of, and what the checks call an error",
         "raw": "make Ignition of the variant openshift, too, and no MachineConfig",
         "json": "print the translation in the JSON envelope",
     },
@@ -68,6 +68,7 @@ def translate(  # noqa: PLR0913 - the options of a task
         names=names if wanted else None,
         strict=strict,
         raw=raw,
+        checked=True,
     )
     name = "stdin" if file == STDIN else file
     found = standalone.translate(_contents(file), name, options)

@@ -12,11 +12,11 @@ from invoke.tasks import task
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from invoke.context import Context
 
-    from toolbox.lib.butane.pipeline import Outcome
+    from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.butane.why import Reason
     from toolbox.lib.habitat.packages import Family, Package
     from toolbox.lib.inventory.host import Host
@@ -205,20 +205,21 @@ def ignition(
     wanted = sim.project()
     hosts = named(wanted, _split(name or ()))
     identity = _identity(wanted, make=True)
-    outcomes = _well(pipeline.every(wanted, hosts, identity))
+    outcomes = pipeline.every(wanted, hosts, identity)
+    configs, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
     if json:
-        shown = outcomes
+        shown = configs
         if not secrets:
-            shown = _well(pipeline.every(wanted, hosts, masked(identity)))
-        show.emit("host.ignition", _configs(outcomes, shown), findings=pipeline.findings(outcomes))
+            hidden = pipeline.every(wanted, hosts, masked(identity), checked=False)
+            shown = pipeline.accepted(hidden)
+        show.emit("host.ignition", _configs(configs, shown), findings=found)
     else:
         # Reason: without a newline at its end the file has the hash that is told.
-        texts = [item.ignition.json.reveal() for item in outcomes if item.ignition]
+        texts = [config.json.reveal() for config in configs.values()]
         show.data_bytes("\n".join(texts).encode())
-    show.findings(pipeline.findings(outcomes))
-    for outcome in outcomes:
-        if outcome.ignition:
-            show.say(f"{outcome.host.name}: {outcome.ignition.sha256}")
+    show.findings(found)
+    for host, config in configs.items():
+        show.say(f"{host}: {config.sha256}")
     if secrets or not json:
         show.say("it holds private keys: keep it to yourself")
     show.next_step(f"{show.program()} sim boots machines from these configs")
@@ -351,33 +352,14 @@ def _identity(wanted: Project, *, make: bool) -> Identity:
     return identity
 
 
-def _well(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """Return outcomes that all are well.
-
-    Raises:
-        ToolboxError: One is not.
-    """
-    from toolbox.lib.butane import pipeline
-    from toolbox.lib.core.errors import ToolboxError
-
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    if failed:
-        message = f"the config of {', '.join(item.host.name for item in failed)} is refused"
-        raise ToolboxError(message, findings=pipeline.findings(failed))
-    return outcomes
-
-
-def _configs(outcomes: Sequence[Outcome], shown: Sequence[Outcome]) -> list[dict[str, object]]:
+def _configs(
+    configs: Mapping[str, IgnitionConfig], shown: Mapping[str, IgnitionConfig]
+) -> list[dict[str, object]]:
     from json import loads
 
     return [
-        {
-            "host": outcome.host.name,
-            "sha256": outcome.ignition.sha256,
-            "ignition": loads(masked.ignition.json.reveal()),
-        }
-        for outcome, masked in zip(outcomes, shown, strict=True)
-        if outcome.ignition and masked.ignition
+        {"host": host, "sha256": config.sha256, "ignition": loads(shown[host].json.reveal())}
+        for host, config in configs.items()
     ]
 
 

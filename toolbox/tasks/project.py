@@ -56,7 +56,7 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
         names = ", ".join(outcome.host.name for outcome in failed)
         message = f"{len(failed)} of {len(outcomes)} hosts cannot be made: {names}"
         raise ToolboxError(message, findings=found)
-    show.findings(found)
+    show.findings(found, infos=True)
     show.say(f"all {len(outcomes)} hosts of {project.name} are well")
     show.next_step(f"{show.program()} sim boots them")
 

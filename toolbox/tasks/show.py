@@ -138,11 +138,17 @@ def error(problem: ToolboxError) -> None:
         say(f"\nhint: {hint}")
 
 
-def findings(found: Sequence[Finding]) -> None:
-    """Print what is to say about what a person wrote; on GitHub as annotations of a workflow."""
+def findings(found: Sequence[Finding], *, infos: bool = False) -> None:
+    """Print what is to say about what a person wrote; on GitHub as annotations of a workflow.
+
+    Args:
+        found: All that is to say.
+        infos: Whether that is wanted, too, what nothing needs to be done about.
+    """
     annotated = os.environ.get("GITHUB_ACTIONS") == "true"
     for finding in found:
-        say(_annotation(finding) if annotated else finding.render())
+        if infos or finding.severity is not Severity.INFO:
+            say(_annotation(finding) if annotated else finding.render())
 
 
 def _annotation(finding: Finding) -> str:

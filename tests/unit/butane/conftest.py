@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core.errors import ToolboxError
@@ -49,10 +50,11 @@ def identity() -> Identity:
 
 @pytest.fixture(autouse=True)
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep what rendering stages in a folder of the test; return that folder."""
+    """Keep what is staged and remembered in folders of the test; return the first of them."""
     folder = tmp_path / "runtime"
     folder.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("INFRA_CACHE", str(tmp_path / "cache"))
     return folder
 
 
@@ -82,6 +84,12 @@ class Workbench:
         project = load(self.root)
         with render(project, project.hosts[0], self.identity) as config:
             return translate(config)
+
+    def checks(self) -> list[str]:
+        """Return what the checks before a boot find."""
+        project = load(self.root)
+        with render(project, project.hosts[0], self.identity) as config:
+            return [finding.render() for finding in check(config, translate(config))]
 
     def warnings(self) -> list[str]:
         """Return the warnings of a config that is accepted."""

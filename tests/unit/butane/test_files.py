@@ -43,7 +43,7 @@ def test_told(name: str, golden: Callable[[Path, str], None]) -> None:
     """What is told of a file is what it was."""
     path = CASES / name
     try:
-        done = translate(path.read_bytes(), name, Options(files_dir=CASES))
+        done = translate(path.read_bytes(), name, Options(files_dir=CASES, checked=True))
         words, findings = f"accepted: {done.kind}", done.findings
     except ToolboxError as error:
         words, findings = f"refused: {error.message}", error.findings

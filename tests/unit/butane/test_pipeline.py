@@ -91,6 +91,32 @@ def test_findings_once() -> None:
     ]
 
 
+def test_accepted(project: Project) -> None:
+    """Configs come by the names of their hosts, or all that is wrong with any of them."""
+    identity = standin.identity(host.name for host in project.hosts)
+    outcomes = pipeline.every(project, project.hosts, identity)
+
+    configs = pipeline.accepted(outcomes[1:])
+    with pytest.raises(ToolboxError, match="the config of db is refused") as caught:
+        pipeline.accepted(outcomes)
+
+    assert list(configs) == ["mail", "web"]
+    assert caught.value.findings == pipeline.findings(outcomes[:1])
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_checked(project: Project, bench: Workbench, checked: bool) -> None:
+    """An error of a check refuses a config that Butane accepts, unless no check is wanted."""
+    text = "      contents:\n        inline: |\n          #!/bin/bash\n          fi\n"
+    bench.write({"main.bu": f"{HEAD}storage:\n  files:\n    - path: /a\n{text}"})
+    identity = standin.identity(["web"])
+
+    outcome = pipeline.one(project, project.hosts[2], identity, checked=checked)
+
+    assert outcome.ignition
+    assert outcome.ok is not checked
+
+
 def test_warnings_do_not_refuse() -> None:
     """An outcome with warnings only is well, if it has a config."""
     warning = Finding("a", 1, 1, Severity.WARNING, "x", "y")

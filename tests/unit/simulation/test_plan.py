@@ -32,6 +32,8 @@ KNOWN = Record(
 )
 IMAGE = SimpleNamespace(os="debian", digest="sha256-image")
 CONFIG = SimpleNamespace(sha256="sha256-config")
+MOST = 2
+"""Virtual CPUs of an emulated machine."""
 
 
 @pytest.mark.parametrize(
@@ -65,9 +67,21 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> None:
 def _planned(project: Project, host: Host) -> plan.Plan:
     where = layout.of(project)
     domains = [where.domain(host.name)]
-    (item,) = plan.plan(where, [host], {host.name: CONFIG}, domains, plan.Options())
+    (item,) = plan.plan(where, [host], {host.name: CONFIG}, domains, plan.Options(), MOST)
     replace(item.record, ignited=True).save(where.record(host.name))
     return item
+
+
+@pytest.mark.usefixtures("guest")
+def test_fewer_cpus_among_others(project: Project) -> None:
+    """An emulated machine gets its share of the cores, less when there are more hosts."""
+    where, host = layout.of(project), project.hosts[0]
+    configs, domains = {host.name: CONFIG}, [where.domain(host.name)]
+    for most in (2, 1):
+        (item,) = plan.plan(where, [host], configs, domains, plan.Options(), most)
+        assert item.record.cpus == most
+        replace(item.record, ignited=True).save(where.record(host.name))
+    assert item.reason == "its hardware changed"
 
 
 @pytest.mark.usefixtures("guest")
@@ -108,7 +122,7 @@ def test_same_content_is_resumed(project: Project, monkeypatch: pytest.MonkeyPat
 
     def planned(*, cold: bool) -> plan.Plan:
         options = plan.Options(cold=cold)
-        return plan.plan(where, [web], {"web": CONFIG}, [], options)[0]
+        return plan.plan(where, [web], {"web": CONFIG}, [], options, MOST)[0]
 
     warm, cold = planned(cold=False), planned(cold=True)
     monkeypatch.setattr(plan.accel, "facts", lambda _accelerator: ("another QEMU",))
@@ -127,7 +141,7 @@ def test_warm(project: Project) -> None:
 
     def planned(*, warm: bool) -> plan.Plan:
         options = plan.Options(warm=warm)
-        item = plan.plan(where, [web], {"web": CONFIG}, [where.domain("web")], options)[0]
+        item = plan.plan(where, [web], {"web": CONFIG}, [where.domain("web")], options, MOST)[0]
         replace(item.record, ignited=True).save(where.record("web"))
         return item
 

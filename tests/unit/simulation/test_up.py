@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import UsageError
-from toolbox.lib.core.report import Finding, Severity
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.report import Severity
+from toolbox.lib.pki import standin
 from toolbox.lib.simulation import layout, up
 from toolbox.lib.simulation.record import Record
 
 if TYPE_CHECKING:
-    from toolbox.lib.inventory.host import Host
+    from collections.abc import Callable
+
     from toolbox.lib.inventory.project import Project
 
 
@@ -40,29 +41,50 @@ def test_machines_that_were_not_asked_for_stay(
     assert (machine.domain.memory, machine.domain.cpus) == (512, 1)
 
 
-def test_mistakes_of_all_hosts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configs of several hosts that cannot be rendered are told together, with their places."""
+@pytest.fixture
+def script(project: Project) -> Callable[[str, str], None]:
+    """Return what gives a host a script of one command."""
 
-    def refused(_project: Project, host: Host, _identity: object) -> None:
-        finding = Finding(host.name, 1, 1, Severity.ERROR, "x", "wrong")
-        message = f"{host.name} is wrong"
-        raise UsageError(message, findings=[finding])
+    def write(host: str, command: str) -> None:
+        folder = project.root / "hosts" / host
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "variant: fcos\nversion: 1.6.0\nstorage:\n  files:\n    - path: /a\n"
+        lines = "      contents:\n"
+        lines += f"        inline: |\n          #!/bin/bash\n          {command}\n"
+        (folder / "main.bu").write_text(text + lines)
 
-    monkeypatch.setattr(up, "render", refused)
-
-    with pytest.raises(UsageError, match="db is wrong\nweb is wrong") as caught:
-        up.translate_all(project, project.hosts, SimpleNamespace())
-    assert [finding.file for finding in caught.value.findings] == ["db", "web"]
+    return write
 
 
+@pytest.mark.needs("butane", "shellcheck")
+def test_mistakes_of_all_hosts(project: Project, script: Callable[[str, str], None]) -> None:
+    """Hosts whose configs have mistakes are refused together, with all their findings."""
+    script("db", "fi")
+    script("web", "done")
+
+    with pytest.raises(ToolboxError, match="config of db, web is refused") as caught:
+        up.translate_all(project, project.hosts, standin.identity(["db", "web"]))
+    mistakes = [item for item in caught.value.findings if item.severity is Severity.ERROR]
+    assert [(item.file, item.line) for item in mistakes] == [
+        ("hosts/db/main.bu", 9),
+        ("hosts/web/main.bu", 9),
+    ]
+
+
+@pytest.mark.needs("butane")
 def test_warnings_are_told(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project,
+    script: Callable[[str, str], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is to say about a config that is right is said, and keeps nobody from going on."""
-    warning = Finding("web.bu", 3, None, Severity.WARNING, "changing-config", "it changes")
-    config = SimpleNamespace(warnings=(warning,))
-    monkeypatch.setattr(up, "render", lambda *_: nullcontext(config))
-    monkeypatch.setattr(up, "translate", lambda rendered: rendered)
+    """A warning is said and keeps nobody from going on; what was not checked is not said."""
+    script("db", "true")
+    script("web", "{{ utc_now() }}")
+    monkeypatch.setattr("toolbox.lib.butane.check.shell.SHELLCHECK", "no-such-program")
 
-    assert up.translate_all(project, project.hosts, SimpleNamespace())["web"] is config
-    assert "web.bu:3: warning[changing-config]: it changes" in capsys.readouterr().err
+    configs = up.translate_all(project, project.hosts, standin.identity(["db", "web"]))
+
+    assert list(configs) == ["db", "web"]
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "hint" not in line]
+    assert told.startswith("hosts/web/main.bu:9: warning[")

@@ -54,6 +54,10 @@ class ResourceError(ToolboxError):
     """Ignition could not get the bytes of a resource."""
 
 
+class TooLarge(ResourceError):
+    """A resource is larger than what is wanted here; Ignition would take it."""
+
+
 def contents(resource: Mapping[str, Any], *, largest: int = LARGEST) -> bytes | None:
     """Return the bytes of a resource, unpacked and verified.
 
@@ -171,7 +175,7 @@ def unpacked(data: bytes, compression: str | None, largest: int = LARGEST) -> by
         size += len(part)
         if size > largest:
             message = f"unpacked it has more than {largest} bytes"
-            raise ResourceError(message)
+            raise TooLarge(message)
         if not member.eof:
             message = "what gzip has compressed is cut off"
             raise ResourceError(message)

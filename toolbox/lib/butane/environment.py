@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
+
+PIECE = re.compile(r"[A-Za-z0-9+/]{12,}")
+"""What may be a piece of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,16 @@ class Environment:
         }
 
     def redacted(self, text: str) -> str:
-        """Return a text with every secret, and every line of one, masked."""
-        for value in self.names.values():
-            if isinstance(value, Secret):
-                for part in (value.reveal(), *value.reveal().splitlines()):
-                    if part.strip() and not part.startswith("-----"):
-                        text = text.replace(part, MASK)
-        return text
+        """Return a text with every secret, every line of one, and every long piece, masked."""
+        secrets = [value.reveal() for value in self.names.values() if isinstance(value, Secret)]
+        for secret in secrets:
+            for part in (secret, *secret.splitlines()):
+                if part.strip() and not part.startswith("-----"):
+                    text = text.replace(part, MASK)
+        # Reason: programs take lines apart, such as the padding of Base64 off at its sign.
+        return PIECE.sub(
+            lambda piece: MASK if any(piece[0] in secret for secret in secrets) else piece[0], text
+        )
 
 
 def of(project: Project, host: Host, identity: Identity) -> Environment:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from toolbox.lib.butane import layers, selinux, template, times
 from toolbox.lib.butane.wants import FilterError, text
 from toolbox.lib.inventory import names as spelling
-from toolbox.lib.inventory.document import PLAIN, RESET, TEXT, Items, Scalar, Table
+from toolbox.lib.inventory.document import PLAIN, RESET, TEXT, Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +152,9 @@ class Localizer:
         if kind == SELINUX:
             made, findings = selinux.compiled(source, file)
             self.findings += findings
-            return self.stage.write(made) if made is not None else None
+            # Reason: what the compiler makes has no lines.
+            whole = Place(file)
+            return self.stage.write(made, lambda *_: whole) if made is not None else None
         try:
             written = source.decode()
         except UnicodeDecodeError:
@@ -161,7 +163,7 @@ class Localizer:
             return None
         rendered, findings = template.render(written, file, self.names, Dates(self.layer))
         self.findings += findings
-        return self.stage.write(rendered.text.encode()) if rendered else None
+        return self.stage.write(rendered.text.encode(), rendered.locate) if rendered else None
 
     def _complain(self, node: Node, code: str, message: str, hint: str | None = None) -> None:
         self.findings.append(node.place.finding(code, message, hint))

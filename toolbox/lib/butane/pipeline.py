@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
 from toolbox.lib.core import processes
@@ -46,20 +47,21 @@ class Outcome:
         return sum(finding.severity is severity for finding in self.findings)
 
 
-def one(project: Project, host: Host, identity: Identity) -> Outcome:
+def one(project: Project, host: Host, identity: Identity, *, checked: bool = True) -> Outcome:
     """Render, merge, translate and check the config of a host.
 
     Args:
         project: The project.
         host: One of its hosts.
         identity: Keys of the project and its hosts, or a stand-in for them.
+        checked: Whether it is checked, too; not where that was done already.
 
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
     try:
         with render(project, host, identity) as config:
-            return _translated(config)
+            return _translated(config, checked=checked)
     except HabitatError:
         raise
     except ToolboxError as error:
@@ -68,7 +70,7 @@ def one(project: Project, host: Host, identity: Identity) -> Outcome:
         return Outcome(host, None, error.findings)
 
 
-def _translated(config: ButaneConfig) -> Outcome:
+def _translated(config: ButaneConfig, *, checked: bool) -> Outcome:
     try:
         ignition = translate(config)
     except ToolboxError as error:
@@ -76,7 +78,8 @@ def _translated(config: ButaneConfig) -> Outcome:
         if not refused:
             raise
         return Outcome(config.host, None, (*config.warnings, *refused))
-    return Outcome(config.host, ignition, (*config.warnings, *ignition.findings))
+    found = (*config.warnings, *ignition.findings, *(check(config, ignition) if checked else ()))
+    return Outcome(config.host, ignition, found)
 
 
 def _decisive(finding: Finding) -> Finding:
@@ -85,17 +88,38 @@ def _decisive(finding: Finding) -> Finding:
     return replace(finding, severity=Severity.ERROR) if decisive else finding
 
 
-def every(project: Project, hosts: Sequence[Host], identity: Identity) -> tuple[Outcome, ...]:
+def every(
+    project: Project, hosts: Sequence[Host], identity: Identity, *, checked: bool = True
+) -> tuple[Outcome, ...]:
     """Return the outcomes of hosts, worked on in parallel.
+
+    Args:
+        project: The project.
+        hosts: Some of its hosts.
+        identity: As for `one`.
+        checked: As for `one`.
 
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
 
     def work(host: Host) -> Outcome:
-        return one(project, host, identity)
+        return one(project, host, identity, checked=checked)
 
     return processes.each(work, hosts)
+
+
+def accepted(outcomes: Sequence[Outcome]) -> dict[str, IgnitionConfig]:
+    """Return the configs of hosts by their names.
+
+    Raises:
+        ToolboxError: One is refused; the findings are those of all that are.
+    """
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    if failed:
+        message = f"the config of {', '.join(item.host.name for item in failed)} is refused"
+        raise ToolboxError(message, findings=findings(failed))
+    return {item.host.name: item.ignition for item in outcomes if item.ignition}
 
 
 def findings(outcomes: Iterable[Outcome]) -> tuple[Finding, ...]:

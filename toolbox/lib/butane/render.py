@@ -21,11 +21,12 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.environment import Environment
     from toolbox.lib.butane.layers import ButaneFile, Escape, Layer
+    from toolbox.lib.butane.stage import Written
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
@@ -44,7 +45,9 @@ class ButaneConfig:
         origins: Where each piece of the text was written.
         environment: The names its templates saw.
         configs: What was merged, the later over the earlier.
+        merged: What they were merged to.
         warnings: What is to say about it although it is right; holds no secrets.
+        made: Where the lines of rendered files were written, by their paths below `files_dir`.
     """
 
     host: Host
@@ -54,7 +57,9 @@ class ButaneConfig:
     origins: Origins = field(repr=False)
     environment: Environment = field(repr=False)
     configs: tuple[Table, ...] = field(repr=False)
+    merged: Table = field(repr=False)
     warnings: tuple[Finding, ...] = ()
+    made: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
 
 def source_of(config: ButaneConfig, path: Path) -> str | None:
@@ -107,7 +112,18 @@ def render(project: Project, host: Host, identity: Identity) -> Iterator[ButaneC
         written, origins = write(merged)
         text, parts = Secret(written), tuple(configs)
         said = clean(findings, names)
-        yield ButaneConfig(host, text, stage.folder, sources.layers, origins, names, parts, said)
+        yield ButaneConfig(
+            host,
+            text,
+            stage.folder,
+            sources.layers,
+            origins,
+            names,
+            parts,
+            merged,
+            said,
+            stage.made,
+        )
 
 
 def refusal(host: Host, findings: Sequence[Finding], names: Environment) -> ToolboxError:

@@ -6,12 +6,14 @@ Butane accepts is accepted, and what it refuses is refused. Only the words about
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.butane import badunit, complaint, origins, template
+from toolbox.lib.butane import badunit, complaint, contents, origins, template
+from toolbox.lib.butane.check import examine
 from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import Dates, is_local
 from toolbox.lib.butane.origins import Origins
@@ -19,7 +21,7 @@ from toolbox.lib.butane.translate import butane, unexplained, validate, words
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.report import Severity
-from toolbox.lib.inventory.document import Place, parse, text_at
+from toolbox.lib.inventory.document import Place, Table, parse, text_at, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,12 +46,14 @@ class Options:
         names: What it may use as a template; None means that it is none.
         strict: Refuse what Butane only warns of.
         raw: Make Ignition of the variant openshift, too.
+        checked: Check what it puts on a machine, too; mistakes there refuse it with `strict` only.
     """
 
     files_dir: Path | None = None
     names: Mapping[str, str] | None = None
     strict: bool = False
     raw: bool = False
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +159,36 @@ def translate(source: bytes, file: str, options: Options) -> Translated:
         complaints += complaint.read(words(validated))
         if not validated.ok:
             raise _refused(file, _explained(written, complaints) or [unexplained(validated, whole)])
-    found = (*written.warnings, *_explained(written, complaints), *_unread(written))
-    return Translated(result.stdout, kind, sha256(result.stdout), found)
+    found = [*written.warnings, *_explained(written, complaints), *_unread(written)]
+    if options.checked:
+        found += _checked(written, result.stdout, kind, strict=options.strict)
+    if options.checked and options.strict and any(map(_is_error, found)):
+        raise _refused(file, found)
+    return Translated(result.stdout, kind, sha256(result.stdout), tuple(found))
+
+
+def _checked(written: _Source, output: bytes, kind: str, *, strict: bool) -> Iterator[Finding]:
+    """Yield what is found on the machine that a config is for."""
+    config = json.loads(output) if kind == IGNITION else _ignition_in(output)
+    if not isinstance(written.node, Table) or config is None:
+        return
+    whole = Place(written.file)
+    source = contents.Source(written.node, written.files_dir or Path(), whole, str)
+    # Reason: all variants are for systems whose programs are newer than those of a Debian.
+    for finding in examine.judge(contents.of(source, config), whole, newer=True):
+        decisive = strict or not _is_error(finding)
+        yield finding if decisive else replace(finding, severity=Severity.WARNING)
+
+
+def _ignition_in(machine_config: bytes) -> dict[str, Any] | None:
+    """Return the Ignition config in a MachineConfig."""
+    node, _ = parse(machine_config.decode(), "")
+    found: dict[str, Any] | None = value(node)["spec"].get("config")
+    return found
+
+
+def _is_error(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR
 
 
 def is_template(file: str) -> bool:
@@ -165,7 +197,7 @@ def is_template(file: str) -> bool:
 
 
 def _refused(file: str, findings: list[Finding]) -> ToolboxError:
-    count = sum(finding.severity is Severity.ERROR for finding in findings)
+    count = sum(map(_is_error, findings))
     if not count:
         message = f"{file} is refused for its warnings, as --strict wants it"
         hint = "the same without --strict is accepted"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.files import sha256
-from toolbox.lib.inventory.document import Items, Table, parse
+from toolbox.lib.inventory.document import Items, Place, Table, parse
 
 if TYPE_CHECKING:
     from toolbox.lib.butane.template import Rendered
     from toolbox.lib.core.report import Finding
-    from toolbox.lib.inventory.document import Node
+    from toolbox.lib.inventory.document import Lines, Node
 
 Key = tuple[str, str, tuple[int, ...]]
 
@@ -57,4 +57,11 @@ def _moved(node: Node, file: str) -> Node:
         return Table(fields, place, keys, node.mark)
     if isinstance(node, Items):
         return Items(tuple(_moved(item, file) for item in node.items), place, node.mark)
-    return replace(node, place=place)
+    return replace(node, place=place, lines=node.lines and _moved_lines(node.lines, file))
+
+
+def _moved_lines(lines: Lines, file: str) -> Lines:
+    def locate(line: int, column: int) -> Place:
+        return replace(lines.locate(line, column), file=file)
+
+    return replace(lines, locate=locate)

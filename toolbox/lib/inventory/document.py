@@ -12,10 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
-from toolbox.lib.inventory import names
+from toolbox.lib.inventory import names, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from yaml import CBaseLoader
     from yaml.error import MarkedYAMLError
@@ -27,6 +27,9 @@ PLAIN = "plain"
 
 TEXT = "tag:yaml.org,2002:str"
 COLLECTION = "collection"
+BLOCKS = ("|", ">")
+"""Styles of texts that begin on the line below."""
+
 CORE_TAG = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)")
 RESET, OVERRIDE = "reset", "override"
 MARKS = {f"!{mark}": mark for mark in (RESET, OVERRIDE)}
@@ -70,9 +73,33 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Where the lines of a text that stands in a document were written.
+
+    Attributes:
+        numbers: Line of the document that each line of the text begins on.
+        indent: Characters before each line; None where they differ.
+        locate: Tells the place of a line and column of the document.
+    """
+
+    numbers: Sequence[int]
+    indent: int | None
+    locate: Callable[[int, int], Place]
+
+    def place(self, line: int, column: int | None = None) -> Place:
+        """Return where a line of the text was written, counted from 1."""
+        if not 1 <= line <= len(self.numbers):
+            line, column = min(max(line, 1), len(self.numbers)), None
+        known = column if self.indent is not None else None
+        place = self.locate(self.numbers[line - 1], (self.indent or 0) + (known or 1))
+        return place if known else Place(place.file, place.line)
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """A single value; `tag` is `PLAIN`, `TEXT` or another tag that was written out.
 
+    `lines` are those of a text that has several, or that begins on another line than its place.
     All nodes have a `mark`, which is empty, `RESET` or `OVERRIDE`.
     """
 
@@ -80,6 +107,7 @@ class Scalar:
     tag: str = TEXT
     place: Place = field(default=Place(""), compare=False)
     mark: str = ""
+    lines: Lines | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_null(self) -> bool:
@@ -155,7 +183,7 @@ def parse(
     from yaml.error import MarkedYAMLError, YAMLError
 
     located = locate or (lambda line, column: Place(file, line, column))
-    reader = _Reader(located, marks=marks)
+    reader = _Reader(located, text, marks=marks)
     try:
         roots = _compose(text)
     except MarkedYAMLError as error:
@@ -207,8 +235,9 @@ def _compose(text: str) -> list[YamlNode]:
 class _Reader:
     """Makes our tree of PyYAML's nodes and finds what is wrong on the way."""
 
-    def __init__(self, locate: Callable[[int, int], Place], *, marks: bool) -> None:
+    def __init__(self, locate: Callable[[int, int], Place], text: str, *, marks: bool) -> None:
         self.locate = locate
+        self.written = text.split("\n")
         self.marks = MARKS if marks else {}
         self.findings: list[Finding] = []
 
@@ -237,7 +266,23 @@ class _Reader:
         if mark:
             # Reason: with a tag of ours in front, the quotes have to tell what the value is.
             tag = TEXT if getattr(node, "style", None) else PLAIN
-        return Scalar(str(node.value), tag, self.place(node), mark)
+        return Scalar(str(node.value), tag, self.place(node), mark, self._lines(node))
+
+    def _lines(self, node: YamlNode) -> Lines | None:
+        from yaml.nodes import ScalarNode
+
+        if not isinstance(node, ScalarNode):
+            return None
+        value, begin, end = str(node.value), node.start_mark, node.end_mark
+        if node.style in BLOCKS:
+            numbers, indent = scalar.block(
+                value, self.written, begin.line, folded=node.style == ">"
+            )
+            return Lines(numbers, indent, self.locate)
+        if "\n" not in value:
+            return None
+        numbers = scalar.flow(value, self.written, (begin.line, begin.column), end.line, node.style)
+        return Lines(numbers, None, self.locate)
 
     def _mark(self, node: YamlNode) -> str:
         """Return the mark that a node's tag is, and complain of tags that nobody knows."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.files import sha256
 from toolbox.lib.machine import accel, images, link
 from toolbox.lib.machine.domain import Domain, Forward
-from toolbox.lib.simulation import ports, record
+from toolbox.lib.simulation import cores, ports, record
 from toolbox.lib.simulation import snapshot as snapshots
 
 if TYPE_CHECKING:
@@ -116,12 +116,13 @@ def domain_of(where: Layout, host: Host, known: Record) -> Domain:
     )
 
 
-def plan(
+def plan(  # noqa: PLR0913 - all that a decision depends on
     where: Layout,
     hosts: Sequence[Host],
     configs: Mapping[str, IgnitionConfig],
     domains: Collection[str],
     options: Options,
+    most_cpus: int,
 ) -> tuple[Plan, ...]:
     """Decide for each machine whether it stays or is touched, and why.
 
@@ -131,6 +132,7 @@ def plan(
         configs: Their configs by name.
         domains: Names of the domains that the hypervisor has.
         options: The caller's choices.
+        most_cpus: Virtual CPUs that an emulated machine may have, as `cores.share` says.
     """
     taken: set[int] = set()
     chosen: str | None = None
@@ -153,11 +155,11 @@ def plan(
                 image=image.digest,
                 disk=host.sim.disk,
                 memory=host.sim.memory,
-                cpus=host.sim.cpus,
+                cpus=cores.given(host.sim.cpus, chosen, most_cpus),
             )
         else:
-            size = host.sim
-            wanted = replace(before, ports=given, memory=size.memory, cpus=size.cpus)
+            cpus = cores.given(host.sim.cpus, before.accelerator, most_cpus)
+            wanted = replace(before, ports=given, memory=host.sim.memory, cpus=cpus)
         domain = domain_of(where, host, wanted)
         key = snapshots.key_of(image.digest, config.sha256, host.sim.disk, domain)
         fresh = bool(reason)

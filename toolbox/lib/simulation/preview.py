@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.machine import libvirt
-from toolbox.lib.simulation import layout
+from toolbox.lib.simulation import cores, layout
 from toolbox.lib.simulation.plan import Options, plan
 from toolbox.lib.simulation.up import subjects, translate_all
 from toolbox.lib.stack import identity as identity_stack
@@ -41,7 +41,8 @@ def preview(project: Project) -> tuple[Change, ...]:
         return (*told, *(Change(f"host {host.name}", "made: new") for host in project.hosts))
     identity = identity_stack.identity(where.workspace.outputs(layout.IDENTITY))
     configs = translate_all(project, project.hosts, identity)
-    plans = plan(where, project.hosts, configs, libvirt.connect().domains(), Options())
+    domains, most = libvirt.connect().domains(), cores.per_machine(project)
+    plans = plan(where, project.hosts, configs, domains, Options(), most)
     for item in plans:
         how = "resumed" if item.snapshot else "made anew" if item.fresh else "started again"
         words = f"{how}: {item.reason}"

@@ -6,15 +6,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane.render import render
-from toolbox.lib.butane.translate import translate
+from toolbox.lib.butane import pipeline
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
+from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
-from toolbox.lib.simulation import boot, generic, layout, memory, neighbours, network, ports, record
+from toolbox.lib.simulation import (
+    boot,
+    cores,
+    generic,
+    layout,
+    memory,
+    neighbours,
+    network,
+    ports,
+    record,
+)
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
 from toolbox.lib.simulation.snapshot import Snapshot
@@ -87,11 +97,12 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
         with step("Connect to libvirt"):
             hypervisor = libvirt.connect()
         identity, identity_changes = ensure_identity(project, where)
-        with step("Render and translate"):
+        with step("Render, translate and check"):
             configs = translate_all(project, hosts, identity)
-        plans = plan(where, hosts, configs, hypervisor.domains(), options)
+        most = cores.per_machine(project)
+        plans = plan(where, hosts, configs, hypervisor.domains(), options, most)
         shared = network.ensure(project, where)
-        _say_shortage(where, plans, hypervisor)
+        _say_shortages(where, plans, hypervisor)
         _ensure_generic(plans, where, hypervisor, options.deadline)
         with step("Bring disks and domains up"):
             changes = _ensure_machines(where, project, plans, hypervisor)
@@ -127,27 +138,25 @@ def subjects(project: Project) -> tuple[identity_stack.Subject, ...]:
 def translate_all(
     project: Project, hosts: Sequence[Host], identity: Identity
 ) -> dict[str, IgnitionConfig]:
-    """Render and translate the hosts' configs, in parallel."""
-
-    def one(host: Host) -> IgnitionConfig:
-        with render(project, host, identity) as config:
-            for warning in config.warnings:
-                note(warning.render())
-            return translate(config)
-
-    configs = parallel.each(one, hosts)
-    return dict(zip((host.name for host in hosts), configs, strict=True))
+    """Render, translate and check the hosts' configs; say what they are warned of."""
+    outcomes = pipeline.every(project, hosts, identity)
+    configs = pipeline.accepted(outcomes)
+    for finding in pipeline.findings(outcomes):
+        if finding.severity is not Severity.INFO:
+            note(finding.render())
+    return configs
 
 
-def _say_shortage(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
-    wanted = {
-        item.host.name: item.host.sim.memory
-        for item in plans
-        if item.reason or not _runs(where, item, hypervisor)
-    }
-    words = memory.shortage(wanted, memory.available())
-    if words:
-        note(words)
+def _say_shortages(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
+    starting = [item for item in plans if item.reason or not _runs(where, item, hypervisor)]
+    wanted = {item.host.name: item.host.sim for item in starting}
+    got = {item.host.name: item.record.cpus for item in starting}
+    for words in (
+        memory.shortage({name: size.memory for name, size in wanted.items()}, memory.available()),
+        cores.spared({name: size.cpus for name, size in wanted.items()}, got),
+    ):
+        if words:
+            note(words)
 
 
 def _ensure_generic(

@@ -1,0 +1,85 @@
+"""A private folder where other programs see the files of the machine, and say what is wrong."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolbox.lib.butane.contents import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Files of the machine below a folder.
+
+    Attributes:
+        folder: The folder that stands for the machine's ``/``.
+    """
+
+    folder: Path
+    _contents: dict[str, Content] = field(default_factory=dict, repr=False)
+
+    def put(self, content: Content, path: str | None = None) -> bool:
+        """Write a file; return whether it could be written.
+
+        Args:
+            content: What it holds.
+            path: Where it is on the machine, if not where its content says.
+        """
+        clean = _clean(path or content.path)
+        if not self.write(clean, content.data):
+            return False
+        self._contents[clean] = content
+        return True
+
+    def write(self, path: str, data: bytes) -> bool:
+        """Write bytes to a path of the machine; return whether it could be done."""
+        target = self.real(path)
+        if not self._inside(target):
+            return False
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.write_bytes(data)
+        except (OSError, ValueError):
+            # Reason: names that are too long, or a file where another one needs a folder; whether
+            # such a config is right, others decide.
+            return False
+        return True
+
+    def link(self, path: str, target: str) -> None:
+        """Make a link, unless something is there or in its way."""
+        link = self.real(path)
+        if os.path.lexists(link) or not self._inside(link):
+            return
+        # Reason: as in `write`.
+        with suppress(OSError, ValueError):
+            link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            link.symlink_to(target)
+
+    def _inside(self, target: Path) -> bool:
+        """Tell whether a path leads out of the folder by none of the links that a config makes."""
+        # Reason: of links that go round in a circle pathlib raises.
+        real = os.path.realpath(target)
+        return Path(real).is_relative_to(os.path.realpath(self.folder))
+
+    def real(self, path: str) -> Path:
+        """Return where a path of the machine is."""
+        return self.folder / _clean(path).lstrip("/")
+
+    def path(self, said: str) -> str:
+        """Return the path on the machine of a path that a program has said."""
+        return said.removeprefix(str(self.folder))
+
+    def content(self, said: str) -> Content | None:
+        """Return the content of a path that a program has said."""
+        return self._contents.get(_clean(self.path(said)))
+
+
+def _clean(path: str) -> str:
+    # Reason: from an absolute path nothing leads above it.
+    return posixpath.normpath(f"/{path.lstrip('/')}")
