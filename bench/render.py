@@ -4,8 +4,10 @@
 
 Each measurement has a process of its own with nothing kept from others, its imports done. Seconds
 differ between machines, so compare ratios. `growth` is what twice the files cost, 2.0 when it is
-linear; `hosts_to_one` what 20 hosts cost to one. Processor seconds tell Python's and those of the
-programs that it starts.
+linear; `hosts_to_one` what 20 hosts cost to one, by the clock and, for a machine that others use,
+by processor seconds spread over its processors. `task` is the same for `project.check` as people
+call it, from its start to its end. Processor seconds tell Python's and those of the processes
+that it starts, which are Butane and ignition-validate and, for several hosts, Python as well.
 
 FOLDER is a checkout of https://github.com/wuxxin/infra-shared, whose `load_butane_dir` then reads
 the same files; its dependencies have to be installed. `peer_to_ours` is per item of a config.
@@ -28,9 +30,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[1]
+
 if __name__ == "__main__":
     # Reason: the library of this checkout is meant, wherever another one is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(ROOT))
 
 FILES, HOSTS = 200, 20
 ITEMS = 3
@@ -115,6 +119,27 @@ def measure(hosts: int, files: int) -> dict[str, dict[str, float]]:
         return {"all": timed(whole), "merged": timed(merged), "again": timed(whole)}
 
 
+def measure_task(hosts: int, files: int) -> dict[str, dict[str, float]]:
+    """Return what it takes to check a project, with the start of the program."""
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+    program = f"{start}; from toolbox.tasks.program import main; main()"
+    with TemporaryDirectory() as name:
+        make(Path(name) / "project", hosts, files)
+        folders = {"XDG_CACHE_HOME": f"{name}/cache", "XDG_RUNTIME_DIR": name}
+
+        def checked() -> None:
+            subprocess.run(
+                [sys.executable, "-c", program, "project.check"],
+                check=True,
+                cwd=Path(name) / "project",
+                env=os.environ | folders,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+        return {"all": timed(checked)}
+
+
 def measure_merged(files: int) -> dict[str, float]:
     """Return what reading and merging a host takes, with nothing kept."""
     from toolbox.lib.butane.render import render
@@ -161,19 +186,33 @@ def best(runs: int, *words: object) -> dict[str, Any]:
     return min(found, key=lambda item: item.get("all", item)["seconds"])
 
 
+def used(item: dict[str, Any]) -> float:
+    """Return all processor seconds of a measurement."""
+    seconds: dict[str, float] = item.get("all", item)
+    return seconds["python"] + seconds["programs"]
+
+
+def ratios(one: dict[str, float], many: dict[str, float]) -> dict[str, float]:
+    """Return what many hosts take to one, whose work is done one after the other."""
+    processors = min(HOSTS, len(os.sched_getaffinity(0)))
+    spread = used(many) / processors
+    return {"clock": many["seconds"] / one["seconds"], "processor": spread / used(one)}
+
+
 def report(peer: str | None, runs: int) -> dict[str, Any]:
     """Measure all and return it."""
     growth = {files: best(runs, "--measure", 1, files) for files in (100, 200, 400)}
     many = best(runs, "--measure", HOSTS, FILES)
-    one = growth[FILES]["all"]["seconds"]
-    used = {files: sum(list(item["all"].values())[1:]) for files, item in growth.items()}
+    tasks = [best(runs, "--task", hosts, FILES) for hosts in (1, HOSTS)]
     told: dict[str, Any] = {
         "one host": growth[FILES],
         f"{HOSTS} hosts": many["all"],
-        "hosts_to_one": many["all"]["seconds"] / one,
+        "hosts_to_one": ratios(growth[FILES]["all"], many["all"]),
         # Reason: of all that is counted here, processor seconds depend least on what else runs.
-        "growth": {f"{n} to {2 * n}": used[2 * n] / used[n] for n in (100, 200)},
+        "growth": {f"{n} to {2 * n}": used(growth[2 * n]) / used(growth[n]) for n in (100, 200)},
+        "task": {"one host": tasks[0]["all"], f"{HOSTS} hosts": tasks[1]["all"]},
     }
+    told["task"]["hosts_to_one"] = ratios(tasks[0]["all"], tasks[1]["all"])
     if peer:
         ours, theirs = best(runs, "--merged", FILES), best(runs, "--peer", peer, "--merged", FILES)
         items = FILES * ITEMS
@@ -195,10 +234,13 @@ def main() -> None:
     parser.add_argument("--peer", help="a checkout of infra-shared")
     parser.add_argument("--runs", type=int, default=3, help="of each measurement; the best counts")
     parser.add_argument("--measure", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--task", nargs=2, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--merged", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         told: object = measure(*given.measure)
+    elif given.task:
+        told = measure_task(*given.task)
     elif given.merged and given.peer:
         told = measure_peer(given.peer, given.merged)
     elif given.merged:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,36 @@ def test_a_measurement() -> None:
     assert told["all"]["programs"] > 0
     assert told["merged"]["programs"] == 0
     assert all(item["seconds"] > 0 for item in told.values())
+
+
+@pytest.mark.needs("butane", "ignition-validate")
+def test_a_task() -> None:
+    """The task is measured as a process, with all that it starts."""
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--task", "2", "3"], capture_output=True, text=True, check=True
+    )
+
+    told = json.loads(done.stdout)["all"]
+
+    assert told["seconds"] > 0
+    assert told["programs"] > told["python"]
+
+
+def test_ratios() -> None:
+    """Many hosts are as many as one when there is a processor for each of them."""
+    spec = importlib.util.spec_from_file_location("render_bench", SCRIPT)
+    assert spec
+    assert spec.loader
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    one = {"seconds": 1.0, "python": 0.5, "programs": 0.5}
+    processors = len(os.sched_getaffinity(0))
+    many = {"seconds": 3.0, "python": 1.0, "programs": processors - 1.0}
+
+    ratios = bench.ratios(one, many)
+
+    assert ratios["clock"] == 3.0
+    assert ratios["processor"] == processors / min(bench.HOSTS, processors)
 
 
 def test_another_library(tmp_path: Path) -> None:

@@ -290,6 +290,16 @@ def test_not_associative_without_marks() -> None:
     assert value(merge([first, second, Table({})])) == {"b": 2}
 
 
+def test_not_associative_where_a_path_changes_its_kind() -> None:
+    """What is reset takes the file away with it, and that had taken the link away."""
+    below = tree("storage: {links: [{path: /a, target: b}]}")
+    middle = tree("storage: {files: [{path: /a}]}")
+    above = tree("storage: {files: [!reset {path: /a}]}")
+
+    assert value(merge([below, middle, above])) == {"storage": {"links": [], "files": []}}
+    assert value(merge([below, join([middle, above])]))["storage"]["links"]
+
+
 @given(CONFIGS, CONFIGS)
 def test_later_wins(below: Table, above: Table) -> None:
     """Putting the later config on once more changes nothing."""

@@ -230,6 +230,12 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def inside(path: Path, folder: Path) -> bool:
+    """Tell whether a path is a folder or below it, both without links and dots."""
+    # Reason: for each of many files, Path.is_relative_to makes all folders above.
+    return f"{path}/".startswith(f"{folder}/".replace("//", "/"))
+
+
 def shipped_folder() -> Path:
     """Return the folder of shipped units: ``$INFRA_BUTANE``, the package's or the checkout's.
 

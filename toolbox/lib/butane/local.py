@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ class Localizer:
                 fields[key] = self._local(child, wanted, kind=kind)
             else:
                 fields[key] = self._node(child, key, kind=kind)
-        return replace(node, fields=fields)
+        return Table(fields, node.place, node.keys, node.mark)
 
     def _node(self, node: Node, key: str, *, kind: str | None) -> Node:
         if isinstance(node, Table):
@@ -92,7 +92,7 @@ class Localizer:
                 else item
                 for item in node.items
             )
-            return replace(node, items=tuple(items))
+            return Items(tuple(items), node.place, node.mark)
         return node
 
     def _kind(self, node: Table, within: str) -> str | None:
@@ -118,7 +118,7 @@ class Localizer:
     def _local(self, node: Node, wanted: str, *, kind: str | None) -> Node:
         if isinstance(node, Items):
             staged = (self._local(item, wanted, kind=kind) for item in node.items)
-            return replace(node, items=tuple(staged))
+            return Items(tuple(staged), node.place, node.mark)
         if not isinstance(node, Scalar) or node.is_null or node.mark == RESET:
             return node
         if wanted == "folder":
@@ -213,7 +213,7 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     path = layer.folder / clean
     try:
         real = layers.real(path)
-        inside = real.is_relative_to(layers.real(layer.boundary))
+        inside = layers.inside(real, layers.real(layer.boundary))
     except (OSError, RuntimeError, ValueError) as error:
         # Reason: links in a circle, names too long, or with characters that no name has.
         message = f"{local!r} is no path that can be followed"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.check.examine import check
 from toolbox.lib.butane.render import render
 from toolbox.lib.butane.translate import translate
+from toolbox.lib.core import processes
 from toolbox.lib.core.errors import HabitatError, ToolboxError
 from toolbox.lib.core.report import Severity
 
@@ -103,18 +102,11 @@ def every(
     Raises:
         ToolboxError: Something else is wrong than what a person wrote.
     """
-    with ThreadPoolExecutor(_workers()) as pool:
-        futures = [pool.submit(one, project, host, identity, checked=checked) for host in hosts]
-        try:
-            return tuple(future.result() for future in futures)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
+    def work(host: Host) -> Outcome:
+        return one(project, host, identity, checked=checked)
 
-def _workers() -> int:
-    # Reason: Butane runs beside us, so one thread more than processors keeps them all at work.
-    return (os.cpu_count() or 1) + 1
+    return processes.each(work, hosts)
 
 
 def accepted(outcomes: Sequence[Outcome]) -> dict[str, IgnitionConfig]:

@@ -42,6 +42,14 @@ class ToolboxError(Exception):
         self.hint = hint
         self.findings = tuple(findings)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Reason: errors go from one process to another, and not all are made of their words alone.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[ToolboxError], words: tuple[object, ...]) -> ToolboxError:
+    return kind.__new__(kind, *words)
+
 
 class ProgramFailed(ToolboxError):
     """Another program failed; `result` tells how."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
@@ -16,6 +17,7 @@ from toolbox.lib.inventory import names, scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from yaml import CBaseLoader
     from yaml.error import MarkedYAMLError
     from yaml.nodes import MappingNode
     from yaml.nodes import Node as YamlNode
@@ -198,8 +200,8 @@ def parse(
     return (reader.read(roots[0], 0) if roots else None), reader.findings
 
 
-def _compose(text: str) -> list[YamlNode]:
-    """Return PyYAML's nodes of each document, with `PLAIN` as the tag of plain scalars."""
+@cache
+def _composer() -> type[CBaseLoader]:
     from yaml import CBaseLoader
 
     # Reason: libyaml, which Go's yaml.v3 was made from, reads what Butane reads.
@@ -213,7 +215,12 @@ def _compose(text: str) -> list[YamlNode]:
                 return PLAIN if implicit[0] else TEXT
             return COLLECTION
 
-    composer = Composer(text)
+    return Composer
+
+
+def _compose(text: str) -> list[YamlNode]:
+    """Return PyYAML's nodes of each document, with `PLAIN` as the tag of plain scalars."""
+    composer = _composer()(text)
     roots: list[YamlNode] = []
     try:
         while composer.check_node():

@@ -22,8 +22,19 @@ def prove(project: Project, simulation: Simulation) -> tuple[Proof, ...]:
     Returns:
         What was proven, or not.
     """
+    expectations = expected(simulation)
+    folders = [project.root / "checks", *(machine.host.folder for machine in simulation.machines)]
+    return verify(expectations, simulation.client.config, folders)
+
+
+def expected(simulation: Simulation) -> list[Expectation]:
+    """Return what the machines of a simulation are expected to be.
+
+    A machine's variables are those that were written for it. Neither the environment contract
+    around them, which has its keys, nor what was written for another host is among them.
+    """
     addresses = {name: str(address) for name, address in simulation.network.addresses.items()}
-    expectations = [
+    return [
         Expectation(
             name=machine.host.name,
             fqdn=machine.host.fqdn,
@@ -41,5 +52,3 @@ def prove(project: Project, simulation: Simulation) -> tuple[Proof, ...]:
         )
         for machine in simulation.machines
     ]
-    folders = [project.root / "checks", *(machine.host.folder for machine in simulation.machines)]
-    return verify(expectations, simulation.client.config, folders)

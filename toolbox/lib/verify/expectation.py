@@ -20,7 +20,7 @@ class Expectation:
         boot_id: Kernel's id of the boot that was waited for.
         config: SHA-256 of the rendered config, ``sha256-<hex>``.
         ports: Guest port to port on the loopback address.
-        variables: The variables its templates saw.
+        variables: The variables that its project and its own file give it; no keys.
         address: Its address in the network of the simulation.
         peers: Names of the other machines that are up, short and full, with their addresses.
     """
