@@ -87,6 +87,7 @@ def test_r_2_1_jinja_run_refuses_undefined_names() -> None:
     [
         "{{ x }}",
         "{{ x.y.z }}",
+        "{{ x.record }}",
         "{{ x[1] + 2 }}",
         "{{ 'a' ~ x }}",
         "{{ x() }}",
