@@ -214,6 +214,7 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     path = f"{layer.folder}/{clean}"
     try:
         real = _followed(str(layer.folder), clean)
+        mode = _mode(real)
     except (OSError, RuntimeError, ValueError) as error:
         # Reason: links in a circle, names too long, or with characters that no name has.
         message = f"{local!r} is no path that can be followed"
@@ -221,10 +222,6 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     if not layers.inside(real, layer.boundary):
         message = f"{local} is a link out of {layer.boundary}"
         raise LocalError(message, "local-escape", "copy it into the project")
-    try:
-        mode = real.stat().st_mode
-    except OSError:
-        mode = 0
     if not mode and not os.path.lexists(path):
         message = f"there is no {layer.label}/{clean}"
         raise LocalError(message, "missing-local", _nearest(layer, clean))
@@ -237,11 +234,16 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
     return real
 
 
+def _mode(path: Path) -> int:
+    """Return what kind of thing a path is and who may use it, as stat(2) tells; 0 of nothing."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
 def _followed(folder: str, clean: str) -> Path:
     """Return where a path leads, all links below a folder that has none in it followed."""
-    if "\0" in clean:
-        message = "no name has such a character"
-        raise ValueError(message)
     path = folder.rstrip("/")
     for name in clean.split("/"):
         path += f"/{name}"
