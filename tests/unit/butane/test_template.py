@@ -146,6 +146,21 @@ def test_mistakes(source: str, expected: str) -> None:
     assert finding.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("{{ not }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{{ .Names }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{{ a b }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{% for x in y %}{% if x %}", "close it with {% endif %}"),
+    ],
+)
+def test_hints_of_what_cannot_be_read(source: str, hint: str) -> None:
+    """Who meant no template, or has left a block open, is told what to write."""
+    (finding,) = refused(source)
+    assert finding.endswith(f"\n  hint: {hint}")
+
+
 def test_lines_through_loops_and_conditions() -> None:
     """Each line of the output knows the line it was written on."""
     source = "a\n{% for x in [1, 2] %}\nb{{ x }}\n{% endfor %}\n{% if 0 %}\nc\n{%- endif %}\nd\n"

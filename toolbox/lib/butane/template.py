@@ -57,6 +57,7 @@ MOST_CODES = 10_000
 _CODES: dict[str, CodeType] = {}
 """Code of templates, by the hashes of their sources."""
 
+OPEN = re.compile(r"block that needs to be closed is '(\w+)'")
 UNKNOWN = re.compile(r"No (filter|test) named '(.+?)'")
 
 
@@ -364,7 +365,7 @@ def _line_of(trace: TracebackType | None) -> int | None:
 
 def _syntax_finding(error: Any, file: str, jinja: Jinja) -> Finding:  # noqa: ANN401 - TemplateSyntaxError
     message = str(error.message)
-    hint = None
+    hint = _syntax_hint(message)
     unknown = UNKNOWN.match(message)
     if unknown:
         known = jinja.filters if unknown[1] == "filter" else jinja.tests
@@ -372,3 +373,13 @@ def _syntax_finding(error: Any, file: str, jinja: Jinja) -> Finding:  # noqa: AN
         hint = f"did you mean {close}?" if close else None
     code = f"unknown-{unknown[1]}" if unknown else "template-syntax"
     return Place(file, error.lineno).finding(code, message.rstrip("."), hint, Severity.ERROR)
+
+
+def _syntax_hint(message: str) -> str | None:
+    """Return what to do about a template that Jinja cannot read."""
+    open_ = OPEN.search(message)
+    if open_:
+        return f"close it with {{% end{open_[1]} %}}"
+    if "unexpected" in message or "expected token" in message:
+        return "braces that are no template's stand between {% raw %} and {% endraw %}"
+    return None
