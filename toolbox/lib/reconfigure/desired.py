@@ -24,6 +24,7 @@ from toolbox.lib.reconfigure.state import (
     Remote,
     Unit,
     User,
+    in_order,
 )
 
 if TYPE_CHECKING:
@@ -94,9 +95,7 @@ class _Reader:
 
     def all(self) -> tuple[Node, ...]:
         """Return the nodes in the order in which they are made, with folders they need."""
-        hard = {path for path, node in self.nodes.items() if node.kind is Kind.HARD_LINK}
-        whole = [*self._parents(), *self.nodes.values()]
-        return tuple(sorted(whole, key=lambda node: (node.path in hard, node.path.count("/"))))
+        return in_order([*self._parents(), *self.nodes.values()])
 
     def storage(self, storage: Fields) -> None:
         """Read directories, files and links."""
