@@ -1,7 +1,7 @@
 """A Salt state for the file that Ignition writes ssh keys to; it is run by Salt's Python.
 
-Salt has states for single keys among others, and needs to be told whose home is where; here the
-whole file is ours, and only the machine knows the home.
+Salt has states for single keys among others; here the whole file is ours, and only the machine
+knows whose home is where.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 
 FOLDERS = (".ssh", ".ssh/authorized_keys.d")
 FILE = ".ssh/authorized_keys.d/ignition"
+TEMPORARY = ".ssh/authorized_keys.d/.infra-toolbox.tmp"
 
-__opts__: dict[str, Any]
+__opts__: dict[str, Any] = {}
+"""What Salt was started with; it fills this."""
 
 
 @dataclass(frozen=True)
@@ -25,71 +27,84 @@ class _Home:
     gid: int
 
 
-def keys(name: str, keys: list[str], root: str = "") -> dict[str, Any]:
+def keys(name: str, lines: list[str], root: str = "") -> dict[str, Any]:
     """Let exactly these keys log in, by the file that Ignition writes.
 
     Args:
         name: Login name.
-        keys: Public keys; none of them removes the file.
+        lines: Public keys; none of them removes the file.
         root: Folder that stands for the machine's root.
     """
-    text = "".join(f"{key.rstrip()}\n" for key in keys)
+    text = "".join(f"{key.rstrip()}\n" for key in lines)
+    test = bool(__opts__["test"])
     try:
         home = _home(name, root)
         file = home.path / FILE
         before = file.read_text(encoding="utf-8") if file.is_file() else ""
-        changes = {} if before == text else {"keys": f"{len(keys)}"}
-        if changes and not __opts__["test"]:
-            _write(home, text)
+        if before == text:
+            return _told(name, result=True)
+        if not test:
+            _as_owner(home, text)
     except (OSError, LookupError) as error:
-        if __opts__["test"]:
-            return _told(name, None, "they are written once there is the user")
-        return _told(name, False, f"{error}")
-    return _told(name, None if changes and __opts__["test"] else True, "", changes)
+        # Reason: where nothing is done, the user has not been made before.
+        return _told(name, result=None if test else False, comment=str(error))
+    return _told(name, result=None if test else True, changes={"keys": len(lines)})
 
 
 def _told(
-    name: str,
-    result: bool | None,  # noqa: FBT001 - Salt's word for what became of it
-    comment: str,
-    changes: dict[str, str] | None = None,
+    name: str, *, result: bool | None, comment: str = "", changes: dict[str, int] | None = None
 ) -> dict[str, Any]:
     return {"name": name, "result": result, "comment": comment, "changes": changes or {}}
 
 
 def _home(name: str, root: str) -> _Home:
     if not root:
-        user = pwd.getpwnam(name)
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            message = f"there is no user {name}"
+            raise LookupError(message) from None
         return _Home(Path(user.pw_dir), user.pw_uid, user.pw_gid)
     for line in Path(f"{root}/etc/passwd").read_text(encoding="utf-8").splitlines():
-        login, _password, uid, gid, _gecos, home, *_ = [*line.split(":"), *[""] * 6]
+        login, _password, uid, gid, _gecos, home, *_rest = [*line.split(":"), *[""] * 6]
         if login == name:
             return _Home(Path(f"{root}{home}"), int(uid), int(gid))
     message = f"there is no user {name}"
     raise LookupError(message)
 
 
-def _write(home: _Home, text: str) -> None:
-    if not text:
-        (home.path / FILE).unlink(missing_ok=True)
-        for folder in reversed(FOLDERS):
-            if (home.path / folder).is_dir() and not any((home.path / folder).iterdir()):
-                (home.path / folder).rmdir()
+def _as_owner(home: _Home, text: str) -> None:
+    """Write the file as its owner: what somebody links in a home leads only where they may go."""
+    if os.geteuid() != 0:
+        _write(home.path, text)
         return
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(home.gid)
+            os.setuid(home.uid)
+            _write(home.path, text)
+            code = 0
+        finally:
+            os._exit(code)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        message = f"{home.path / FILE} could not be written by its owner"
+        raise OSError(message)
+
+
+def _write(home: Path, text: str) -> None:
+    if not text:
+        (home / FILE).unlink(missing_ok=True)
+        for folder in reversed(FOLDERS):
+            if (home / folder).is_dir() and not any((home / folder).iterdir()):
+                (home / folder).rmdir()
+        return
+    os.umask(0o077)
     for folder in FOLDERS:
-        if not (home.path / folder).is_dir():
-            (home.path / folder).mkdir(mode=0o700)
-            _own(home.path / folder, home)
-    new = home.path / f"{FILE}.infra-toolbox"
+        (home / folder).mkdir(exist_ok=True)
+    new = home / TEMPORARY
     new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    _own(new, home)
-    new.replace(home.path / FILE)
-
-
-def _own(path: Path, home: _Home) -> None:
-    # Reason: a folder may be written by somebody who owns nothing else.
-    if os.geteuid() == 0:
-        os.chown(path, home.uid, home.gid)
+    new.write_text(text, encoding="utf-8")
+    new.replace(home / FILE)

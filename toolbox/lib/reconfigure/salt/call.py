@@ -1,28 +1,59 @@
 """Starts `salt-call`: the entry of the bundle, and of Salt's environment here.
 
-It runs by Salt's Python, which has nothing of this library.
+It runs by Salt's Python, which has nothing of this library. With ``--told FILE`` before Salt's own
+words it leaves in that file what failed, a line for each, as a shell does not read JSON.
 """
 
 from __future__ import annotations
 
 import ctypes.util
+import io
+import json
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
-SUFFIX = ".infra-toolbox"
+TEMPORARY = ".infra-toolbox.tmp"
+"""What a file is called until it is whole; the next change removes what was left of one."""
+
 LIBRARIES = Path(__file__).resolve().parent / "run"
 
 
-def main() -> None:
-    """Run `salt-call` with the arguments that we were given."""
-    ctypes.util.find_library = library  # type: ignore[assignment]
+def main(words: list[str]) -> None:
+    """Run `salt-call`.
+
+    Args:
+        words: Its arguments.
+    """
+    ctypes.util.find_library = library
     import salt.utils.files
     from salt.scripts import salt_call
 
     salt.utils.files.mkstemp = temporary(salt.utils.files.mkstemp)
-    sys.argv[0] = "salt-call"
-    salt_call()
+    told = Path(words[1]) if words[:1] == ["--told"] else None
+    sys.argv = ["salt-call", *(words[2:] if told else words)]
+    if told is None:
+        salt_call()
+        return
+    output = io.StringIO()
+    try:
+        with redirect_stdout(output):
+            salt_call()
+    finally:
+        sys.stdout.write(output.getvalue())
+        told.write_text(failures(output.getvalue()), encoding="utf-8")
+
+
+def failures(output: str) -> str:
+    """Return what failed: each state's name on a line, and ``*`` where there were no states."""
+    try:
+        states: dict[str, dict[str, Any]] = json.loads(output)["local"]
+        failed = [item["__id__"] for item in states.values() if item["result"] is False]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "*\n"
+    return "".join(f"{name}\n" for name in failed)
 
 
 def library(name: str) -> str | None:
@@ -38,27 +69,26 @@ def library(name: str) -> str | None:
     return found[0] if found else None
 
 
-def temporary(original):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Return a `mkstemp` whose files beside others have fixed names.
+def temporary(original: Any) -> Any:  # noqa: ANN401 - a function of Salt, which has no types
+    """Return a `mkstemp` whose files beside others have one name.
 
-    Reason: when Salt is killed while it writes a file, the next one has to write over what is left.
+    Reason: when Salt is killed while it writes a file, nobody would find what is left.
 
     Args:
         original: Salt's own.
     """
 
-    def mkstemp(*args: object, **options: object) -> object:
-        folder, prefix = options.get("dir"), options.get("prefix")
-        if args or not isinstance(folder, str) or not isinstance(prefix, str):
-            return original(*args, **options)
-        path = Path(folder) / f".{prefix}{SUFFIX}"
+    def mkstemp(*words: object, **options: object) -> object:
+        folder = options.get("dir")
+        if words or not isinstance(folder, str) or options.get("close_fd") is False:
+            return original(*words, **options)
+        path = Path(folder) / TEMPORARY
         path.unlink(missing_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        os.close(handle)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         return str(path)
 
     return mkstemp
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -102,7 +102,7 @@ def _ordered(plan: Plan, place: Place) -> Iterator[State]:
     if place.systemd:
         yield from (_command(command) for command in plan.commands)
         if plan.reload:
-            reload = {"service.systemctl_reload": []}
+            reload: dict[str, Any] = {"service.systemctl_reload": []}
             yield State("daemon-reload", "module.run", reload, "systemd", "daemon-reload")
     yield from (_unit(action) for action in units if action.verb is not Verb.STOP)
 
@@ -167,14 +167,14 @@ def _group(change: GroupChange) -> Iterator[State]:
 def _user(change: UserChange, place: Place) -> Iterator[State]:
     user, action = change.user, str(change.change)
     if change.change is Change.REMOVED:
-        gone = {"name": user.name}
+        gone = {"name": user.name, "purge": True, "force": True}
         yield State(f"user {user.name}", "user.absent", gone, user.name, action)
         return
     if change.change is Change.ADDED or set(change.reasons) - {"keys"}:
         said = _account(change)
         yield State(f"user {user.name}", "user.present", said, user.name, action)
     if user.keys is not None and (change.change is Change.ADDED or "keys" in change.reasons):
-        keys = {"name": user.name, "keys": list(user.keys), "root": place.root}
+        keys = {"name": user.name, "lines": list(user.keys), "root": place.root}
         yield State(f"ssh keys of {user.name}", "authorized.keys", keys, user.name, "keys")
 
 
