@@ -59,6 +59,7 @@ class Job:
         homes: Users in whose homes it writes.
         undo: What takes it back, lines of shell.
         saved: What is saved before, for that.
+        cleaning: What is done at the end, however that comes, lines of shell.
     """
 
     bundle: Bundle = field(default_factory=Bundle)
@@ -68,6 +69,7 @@ class Job:
     homes: dict[str, None] = field(default_factory=dict)
     undo: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    cleaning: list[str] = field(default_factory=list)
 
     def number(self, what: str, action: str) -> int:
         """Return a number by which something will be told of."""
@@ -94,11 +96,13 @@ class Outcome:
         done: What was done, in order.
         code: Exit code of the script.
         seconds: How long it took, the way there included.
+        output: All that the script said.
     """
 
     done: tuple[Done, ...]
     code: int
     seconds: float
+    output: bytes = b""
 
 
 def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> Outcome:
@@ -128,7 +132,8 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
         start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS
     )
     _check(session, reply)
-    return Outcome(tuple(read(reply.stdout, job.told)), reply.exit_code, reply.seconds)
+    done = tuple(read(reply.stdout, job.told))
+    return Outcome(done, reply.exit_code, reply.seconds, reply.stdout)
 
 
 def start(name: str, text: bytes, data: bytes, *, packed: bool) -> str:
@@ -182,6 +187,7 @@ def script(plan: Plan, job: Job, name: str, patience: int) -> str:
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
+    places += job.cleaning
     return "\n".join(
         (
             *((SHELL / part).read_text() for part in SCRIPTS),

@@ -1,7 +1,8 @@
 """Starts `salt-call`: the entry of the bundle, and of Salt's environment here.
 
 It runs by Salt's Python, which has nothing of this library. With ``--told FILE`` before Salt's own
-words it leaves in that file what failed, a line for each, as a shell does not read JSON.
+words it prints what Salt says as one line behind ``> ``, and leaves in that file which states of a
+plan failed, a line for each, as a shell does not read JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 TEMPORARY = ".infra-toolbox.tmp"
 """What a file is called until it is whole; the next change removes what was left of one."""
 
+OURS = "infra-toolbox"
 LIBRARIES = Path(__file__).resolve().parent / "run"
 
 
@@ -42,18 +44,32 @@ def main(words: list[str]) -> None:
         with redirect_stdout(output):
             salt_call()
     finally:
-        sys.stdout.write(output.getvalue())
-        told.write_text(failures(output.getvalue()), encoding="utf-8")
+        said = output.getvalue()
+        sys.stdout.write(f"> {compact(said)}\n")
+        told.write_text(failures(said), encoding="utf-8")
+
+
+def compact(output: str) -> str:
+    """Return JSON without line feeds; of what is none, nothing."""
+    try:
+        return json.dumps(json.loads(output))
+    except ValueError:
+        return ""
 
 
 def failures(output: str) -> str:
-    """Return what failed: each state's name on a line, and ``*`` where there were no states."""
+    """Return which states of a plan failed, each on a line; ``*`` where Salt came to none."""
     try:
         states: dict[str, dict[str, Any]] = json.loads(output)["local"]
-        failed = [item["__id__"] for item in states.values() if item["result"] is False]
+        failed = [
+            item["__id__"]
+            for item in states.values()
+            if item["result"] is False and item["__sls__"] == OURS
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return "*\n"
-    return "".join(f"{name}\n" for name in failed)
+    # Reason: a path may have a line feed in it, and only names of units matter as they are.
+    return "".join(name.replace("\n", " ") + "\n" for name in failed)
 
 
 def library(name: str) -> str | None:

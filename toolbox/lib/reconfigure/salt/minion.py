@@ -5,14 +5,13 @@ It lies in memory and goes when Salt has ended, so nothing secret touches a disk
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.salt import authorized
+from toolbox.lib.reconfigure.salt import infra
 from toolbox.lib.reconfigure.salt.sources import OURS, SUFFIX
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.salt.sources import Sources
 
 BLOBS = "blobs"
-LEVEL = 6
-"""Of gzip: more takes longer than it saves on any connection."""
 
 
 def configuration(folder: str, name: str) -> str:
@@ -65,7 +62,7 @@ def pack(folder: str, name: str, document: str, blobs: Sequence[Blob], sources: 
         blobs: Contents of files.
         sources: A person's own states.
     """
-    extension = Path(authorized.__file__)
+    extension = Path(infra.__file__)
     files = {
         "config/minion": configuration(folder, name).encode(),
         f"extension/{extension.name}": extension.read_bytes(),
@@ -73,7 +70,7 @@ def pack(folder: str, name: str, document: str, blobs: Sequence[Blob], sources: 
         **{f"states/{path}": data for path, data in sources.files.items()},
         f"states/{OURS}{SUFFIX}": document.encode(),
     }
-    return gzip.compress(_archive(files), LEVEL, mtime=0)
+    return _archive(files)
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

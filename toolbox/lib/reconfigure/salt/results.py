@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.salt.states import State
 
-NOT_EMPTY = "Directory not empty"
 BETWEEN = "_|-"
 """What Salt joins module, name of the state, name and function by."""
 
@@ -81,14 +80,20 @@ def _done(
     what, action = str(item.get("name")), f"{module}.{function}"
     if state is not None:
         what, action = state.what, state.action
-    changes = item.get("changes") or {}
     ok = item.get("result") is not False
-    message = "" if item.get("result") is True else _masked(str(item.get("comment", "")), words)
-    if not ok and function == "pruned" and NOT_EMPTY in str(changes):
-        # Reason: what others put into a folder of ours is theirs, and the folder with it.
-        ok, message = True, "it is not empty, so it stays"
+    # Reason: of what went well Salt has long words, those of our own states are to be heard.
+    quiet = item.get("result") is True and module != "infra"
+    message = "" if quiet else _masked(_comment(item), words)
     seconds = _number(item.get("duration")) / MILLISECONDS
     return Done(what, action, ok=ok, message=message, seconds=seconds)
+
+
+def _comment(item: dict[str, Any]) -> str:
+    comment = str(item.get("comment", "")).strip()
+    if "Traceback (most recent call last)" in comment:
+        # Reason: what a program complained of is in the last line, behind the error's class.
+        comment = comment.splitlines()[-1].partition(": ")[2] or comment
+    return comment
 
 
 def _number(value: object) -> float:

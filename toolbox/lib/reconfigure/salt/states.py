@@ -27,6 +27,8 @@ ORIGINALS = "/usr"
 LOCKED = "*"
 """What stands in shadow(5) for a password that nobody has."""
 
+BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
+ROOT = "root"
 Owner = str | int | None
 
 
@@ -58,18 +60,18 @@ class Place:
     Attributes:
         root: Folder that stands for the machine's root; "" on a machine.
         blobs: Folder there with the contents of files, each named by its SHA-256.
+        at: Tells where a path of the machine is.
         owner: Turns a name of a user, or of a group, into what is set; None sets none.
-        systemd: Whether units are acted upon.
+        systemd: Whether units are acted upon and programs are run.
+        dry: Whether nothing is done, so that what a state needs of others is not there.
     """
 
     root: str = ""
     blobs: str = ""
+    at: Callable[[str], str] = field(default=lambda path: path)
     owner: Callable[[str | int, str], Owner] = field(default=lambda name, _kind: name)
     systemd: bool = True
-
-    def at(self, path: str) -> str:
-        """Return where a path of the machine is."""
-        return f"{self.root}{path}"
+    dry: bool = False
 
     def owners(self, node: NodeChange) -> dict[str, Owner]:
         """Return the arguments that tell who owns a node."""
@@ -91,20 +93,6 @@ def translate(plan: Plan, place: Place) -> tuple[State, ...]:
         place: Where it is carried out.
     """
     return tuple(_ordered(plan, place))
-
-
-def _ordered(plan: Plan, place: Place) -> Iterator[State]:
-    units = plan.units if place.systemd else ()
-    yield from (_unit(action) for action in units if action.verb is Verb.STOP)
-    yield from _accounts(plan, place)
-    for node in plan.nodes:
-        yield from _node(node, place)
-    if place.systemd:
-        yield from (_command(command) for command in plan.commands)
-        if plan.reload:
-            reload: dict[str, Any] = {"service.systemctl_reload": []}
-            yield State("daemon-reload", "module.run", reload, "systemd", "daemon-reload")
-    yield from (_unit(action) for action in units if action.verb is not Verb.STOP)
 
 
 def contents(plan: Plan) -> tuple[Blob, ...]:
@@ -132,50 +120,67 @@ def document(states: Sequence[State], *, failhard: bool = True) -> str:
     return f"#!json\n{json.dumps(high, indent=1)}\n"
 
 
+def _ordered(plan: Plan, place: Place) -> Iterator[State]:
+    units = plan.units if place.systemd else ()
+    yield from (_unit(action) for action in units if action.verb in BEFORE_FILES)
+    yield from _accounts(plan, place)
+    for node in plan.nodes:
+        yield from _node(node, place)
+    rest = [action for action in units if action.verb not in BEFORE_FILES]
+    if place.systemd:
+        yield from (_command(command) for command in plan.commands)
+        yield from (_unit(action) for action in rest if action.verb is Verb.ENABLE)
+        if plan.reload:
+            reload: dict[str, Any] = {"service.systemctl_reload": []}
+            yield State("daemon-reload", "module.run", reload, "systemd", "daemon-reload")
+    yield from (_unit(action) for action in rest if action.verb is not Verb.ENABLE)
+    yield from _accounts_gone(plan)
+
+
 def _accounts(plan: Plan, place: Place) -> Iterator[State]:
-    # Reason: a group is there before its members, and goes after them.
-    for change in plan.groups:
-        if change.change is not Change.REMOVED:
-            yield from _group(change)
+    for group in plan.groups:
+        if group.change is not Change.REMOVED:
+            yield from _group(group)
     for user in plan.users:
-        yield from _user(user, place)
-    for change in plan.groups:
-        if change.change is Change.REMOVED:
-            yield State(
-                f"group {change.group.name}",
-                "group.absent",
-                {"name": change.group.name},
-                change.group.name,
-                str(change.change),
-            )
+        if user.change is not Change.REMOVED:
+            yield from _user(user, place)
+
+
+def _accounts_gone(plan: Plan) -> Iterator[State]:
+    """Yield what removes accounts: users first, as a group goes after its members."""
+    for user in plan.users:
+        if user.change is Change.REMOVED:
+            name = user.user.name
+            gone: dict[str, Any] = {"name": name, "purge": True, "force": True}
+            yield State(f"user {name}", "user.absent", gone, f"user {name}", "removed")
+    for group in plan.groups:
+        if group.change is Change.REMOVED:
+            name = group.group.name
+            yield State(f"group {name}", "group.absent", {"name": name}, f"group {name}", "removed")
 
 
 def _group(change: GroupChange) -> Iterator[State]:
     group = change.group
+    what, action = f"group {group.name}", str(change.change)
     said: dict[str, Any] = {"name": group.name, "system": group.system}
     if group.gid is not None:
         said["gid"] = group.gid
-    action = str(change.change)
-    yield State(f"group {group.name}", "group.present", said, group.name, action)
+    yield State(what, "group.present", said, what, action)
     if group.password is not None:
         line = f"{group.name}:{group.password.reveal() or LOCKED}"
         # Reason: on stdin, as everybody may read the words of a program.
         words = {"name": "chgpasswd -e", "stdin": line, "output_loglevel": "quiet"}
-        yield State(f"password of group {group.name}", "cmd.run", words, group.name, "password")
+        yield State(f"password of {what}", "cmd.run", words, what, "password")
 
 
 def _user(change: UserChange, place: Place) -> Iterator[State]:
-    user, action = change.user, str(change.change)
-    if change.change is Change.REMOVED:
-        gone = {"name": user.name, "purge": True, "force": True}
-        yield State(f"user {user.name}", "user.absent", gone, user.name, action)
-        return
-    if change.change is Change.ADDED or set(change.reasons) - {"keys"}:
-        said = _account(change)
-        yield State(f"user {user.name}", "user.present", said, user.name, action)
-    if user.keys is not None and (change.change is Change.ADDED or "keys" in change.reasons):
-        keys = {"name": user.name, "lines": list(user.keys), "root": place.root}
-        yield State(f"ssh keys of {user.name}", "authorized.keys", keys, user.name, "keys")
+    user, what, action = change.user, f"user {change.user.name}", str(change.change)
+    added = change.change is Change.ADDED
+    if added or set(change.reasons) - {"keys"}:
+        yield State(what, "user.present", _account(change), what, action)
+    if user.keys or "keys" in change.reasons:
+        keys = {"name": user.name, "lines": list(user.keys or ()), "root": place.root}
+        yield State(f"ssh keys of {user.name}", "infra.keys", keys, what, "keys")
 
 
 def _account(change: UserChange) -> dict[str, Any]:
@@ -208,22 +213,30 @@ def _account(change: UserChange) -> dict[str, Any]:
 def _node(node: NodeChange, place: Place) -> Iterator[State]:
     path, action = place.at(node.path), str(node.change)
     if node.change is Change.REMOVED and not node.restored:
-        function = "file.pruned" if node.kind is Kind.DIRECTORY else "file.absent"
-        yield State(node.path, function, {"name": path}, node.path, action)
+        folder = node.kind is Kind.DIRECTORY
+        function = "infra.pruned" if folder else "file.absent"
+        yield State(f"removal of {node.path}", function, {"name": path}, node.path, action)
         return
     if node.clear or _spelled_otherwise(node):
         gone = {"name": path}
         yield State(f"clear {node.path}", "file.absent", gone, node.path, "cleared")
     function, said = _made(node, place)
     yield State(node.path, function, {"name": path} | said, node.path, action)
+    owners = place.owners(node)
+    if node.kind is Kind.LINK and set(owners.values()) - {ROOT, 0}:
+        # Reason: Salt compares owners of links by name, and does not know which number has which.
+        given = {"file.lchown": [{"path": path, **owners}]}
+        yield State(f"owner of {node.path}", "module.run", given, node.path, action)
 
 
 def _made(node: NodeChange, place: Place) -> tuple[str, dict[str, Any]]:
     if node.kind is Kind.LINK:
-        return "file.symlink", {"target": node.target or ""} | place.owners(node)
+        return "file.symlink", {"target": node.target or ""}
     if node.kind is Kind.HARD_LINK:
+        if place.dry:
+            return "test.succeed_with_changes", {}
         return "file.hardlink", {"target": place.at(node.target or ""), "force": True}
-    said = dict(place.owners(node))
+    said: dict[str, Any] = dict(place.owners(node))
     if node.mode is not None:
         said["mode"] = f"{node.mode:04o}"
     if node.kind is Kind.DIRECTORY:
@@ -256,12 +269,11 @@ def _spelled_otherwise(node: NodeChange) -> bool:
 
 def _command(words: Sequence[str]) -> State:
     text = shlex.join(words)
-    return State(f"run {text}", "cmd.run", {"name": text}, words[0], "run")
+    return State(f"run {text}", "cmd.run", {"name": text}, text, "run", failhard=False)
 
 
 def _unit(action: UnitAction) -> State:
     verb = str(action.verb)
     said = {f"service.{verb}": [{"name": action.unit}]}
     # Reason: a unit that fails keeps no other from its restart; each is told.
-    stops = action.verb is Verb.STOP
-    return State(f"{verb} {action.unit}", "module.run", said, action.unit, verb, failhard=stops)
+    return State(f"{verb} {action.unit}", "module.run", said, action.unit, verb, failhard=False)

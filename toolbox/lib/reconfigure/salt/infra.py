@@ -1,11 +1,8 @@
-"""A Salt state for the file that Ignition writes ssh keys to; it is run by Salt's Python.
-
-Salt has states for single keys among others; here the whole file is ours, and only the machine
-knows whose home is where.
-"""
+"""Salt states of our own, for what Salt's cannot say; they are run by Salt's Python."""
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from dataclasses import dataclass
@@ -30,6 +27,8 @@ class _Home:
 def keys(name: str, lines: list[str], root: str = "") -> dict[str, Any]:
     """Let exactly these keys log in, by the file that Ignition writes.
 
+    Salt's own states are about single keys among others, and want to be told whose home is where.
+
     Args:
         name: Login name.
         lines: Public keys; none of them removes the file.
@@ -49,6 +48,27 @@ def keys(name: str, lines: list[str], root: str = "") -> dict[str, Any]:
         # Reason: where nothing is done, the user has not been made before.
         return _told(name, result=None if test else False, comment=str(error))
     return _told(name, result=None if test else True, changes={"keys": len(lines)})
+
+
+def pruned(name: str) -> dict[str, Any]:
+    """Remove a folder in which nothing is left.
+
+    Salt's own state fails where others have put something there; it is theirs, and the folder stays.
+
+    Args:
+        name: Path of the folder.
+    """
+    folder = Path(name)
+    if folder.is_symlink() or not folder.is_dir():
+        return _told(name, result=True)
+    if __opts__["test"]:
+        return _told(name, result=None, changes={"removed": 1})
+    try:
+        folder.rmdir()
+    except OSError as error:
+        left = error.errno in {errno.ENOTEMPTY, errno.EBUSY}
+        return _told(name, result=left, comment="it is not empty, so it stays" if left else str(error))
+    return _told(name, result=True, changes={"removed": 1})
 
 
 def _told(
