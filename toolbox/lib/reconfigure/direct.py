@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from toolbox.lib.reconfigure import confirm
 from toolbox.lib.reconfigure import job as jobs
-from toolbox.lib.reconfigure.engine import ChangeReport
+from toolbox.lib.reconfigure.engine import ChangeReport, Done
 from toolbox.lib.reconfigure.plan import Change, Verb
 from toolbox.lib.reconfigure.record import FOLDER
+from toolbox.lib.reconfigure.session import SessionCut
 from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from toolbox.lib.reconfigure.confirm import Connect
     from toolbox.lib.reconfigure.plan import GroupChange, NodeChange, Plan, UnitAction, UserChange
     from toolbox.lib.reconfigure.record import Keepsake, Record
     from toolbox.lib.reconfigure.session import Session
@@ -41,12 +44,16 @@ class Direct:
             come back to them.
         keepsakes: Bytes that coming back to what is planned needs; those that are not secret and
             stand nowhere by themselves are kept, too.
+        connect: Opens a new connection; with it, a risky change is taken back unless that works.
+        limit: Seconds that there are for that.
         patience: Seconds to wait for another change to end.
     """
 
     session: Session
     before: Record | None = None
     keepsakes: Sequence[Keepsake] = ()
+    connect: Connect | None = None
+    limit: int = confirm.LIMIT_SECONDS
     patience: int = PATIENCE_SECONDS
     name: str = field(default="direct", init=False)
 
@@ -55,19 +62,48 @@ class Direct:
 
         Raises:
             BusyError: Somebody else is changing the machine.
+            SessionCut: The connection ended; what was begun goes on there.
             ToolboxError: It cannot be reached, or has changed since the plan was made.
         """
+        job = write(plan, machine=not self.session.root, known=self._known(plan))
+        return self.carry_out(plan, job)
+
+    def carry_out(self, plan: Plan, job: jobs.Job, *, engine: str = "direct") -> ChangeReport:
+        """Carry out a job that does what a plan says, with all that makes it safe.
+
+        Args:
+            plan: The plan.
+            job: What is done.
+            engine: Who wrote it.
+        """
         began = time.monotonic()
-        known = self._known(plan)
-        job = write(plan, machine=not self.session.root, known=known)
         remember(job, plan, self.before, self.keepsakes)
-        outcome = jobs.carry_out(self.session, plan, job, patience=self.patience)
-        generation = plan.record.generation if plan.record and outcome.code == 0 else -1
-        if generation < 0:
-            generation = plan.base or 0
-        return ChangeReport(
-            self.name, outcome.done, generation, seconds=time.monotonic() - began
-        )
+        armed = bool(plan.risky) and self.connect is not None
+        if armed:
+            confirm.arm(job, plan, machine=not self.session.root, limit=self.limit)
+        outcome = self._outcome(plan, job, armed=armed)
+        undone = ""
+        if armed and self.connect is not None:
+            undone = confirm.settle(
+                job.key,
+                self.session,
+                self.connect,
+                ended_well=outcome.code == 0,
+                limit=self.limit,
+            )
+        stays = outcome.code == 0 and not undone and plan.record is not None
+        generation = plan.record.generation if stays and plan.record else max(plan.base or 0, 0)
+        return ChangeReport(engine, outcome.done, generation, undone, time.monotonic() - began)
+
+    def _outcome(self, plan: Plan, job: jobs.Job, *, armed: bool) -> jobs.Outcome:
+        try:
+            return jobs.carry_out(self.session, plan, job, patience=self.patience)
+        except SessionCut as error:
+            if not armed:
+                raise
+            # Reason: that may be what the change does; a new connection tells whether it went well.
+            cut = Done(self.session.name, "reconnect", message=error.message)
+            return jobs.Outcome((cut,), 0, 0)
 
     def _known(self, plan: Plan) -> dict[str, str]:
         """Return where large contents are on the machine already, by their digests."""

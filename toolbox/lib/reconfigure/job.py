@@ -17,7 +17,7 @@ from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.session import SHELL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.session import Reply, Session
@@ -59,7 +59,9 @@ class Job:
         homes: Users in whose homes it writes.
         undo: What takes it back, lines of shell.
         saved: What is saved before, for that.
-        cleaning: What is done at the end, however that comes, lines of shell.
+        limit: Seconds within which it has to be confirmed; None where it stays without.
+        key: What tells it from others.
+        reader: Reads what its script says, where that is more than `read` knows.
     """
 
     bundle: Bundle = field(default_factory=Bundle)
@@ -69,7 +71,9 @@ class Job:
     homes: dict[str, None] = field(default_factory=dict)
     undo: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
-    cleaning: list[str] = field(default_factory=list)
+    limit: int | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
+    reader: Callable[[bytes], Iterable[Done]] | None = None
 
     def number(self, what: str, action: str) -> int:
         """Return a number by which something will be told of."""
@@ -85,7 +89,12 @@ class Job:
             words: What it is given.
             must: End the change when it fails.
         """
-        self.lines.append(f"{'op' if must else 'try'} {number} {shlex.join((function, *words))}")
+        self.lines.append(line(number, function, *words, must=must))
+
+
+def line(number: int, function: str, *words: str, must: bool = True) -> str:
+    """Return the line of shell by which something is done and told of."""
+    return f"{'op' if must else 'try'} {number} {shlex.join((function, *words))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +105,11 @@ class Outcome:
         done: What was done, in order.
         code: Exit code of the script.
         seconds: How long it took, the way there included.
-        output: All that the script said.
     """
 
     done: tuple[Done, ...]
     code: int
     seconds: float
-    output: bytes = b""
 
 
 def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> Outcome:
@@ -122,8 +129,8 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
         ToolboxError: It has changed since the plan was made, or the script was ended.
         SessionCut: The connection ended; the script goes on.
     """
-    name = f"job.{secrets.token_hex(8)}"
-    text = script(plan, job, name, patience).encode(errors="surrogateescape")
+    name = f"job.{job.key}"
+    text = script(plan, job, patience).encode(errors="surrogateescape")
     data = bytes(job.bundle.data)
     packed = gzip.compress(data, 6, mtime=0) if len(data) >= COMPRESSED_FROM else data
     smaller = len(packed) < len(data)
@@ -132,8 +139,8 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
         start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS
     )
     _check(session, reply)
-    done = tuple(read(reply.stdout, job.told))
-    return Outcome(done, reply.exit_code, reply.seconds, reply.stdout)
+    done = job.reader(reply.stdout) if job.reader else read(reply.stdout, job.told)
+    return Outcome(tuple(done), reply.exit_code, reply.seconds)
 
 
 def start(name: str, text: bytes, data: bytes, *, packed: bool) -> str:
@@ -158,13 +165,12 @@ def start(name: str, text: bytes, data: bytes, *, packed: bool) -> str:
     )
 
 
-def script(plan: Plan, job: Job, name: str, patience: int) -> str:
+def script(plan: Plan, job: Job, patience: int) -> str:
     """Return the whole script of a job.
 
     Args:
         plan: What it was made from.
         job: What is done.
-        name: Name of its folder.
         patience: Seconds to wait for another change to end.
     """
     record = plan.record
@@ -172,6 +178,8 @@ def script(plan: Plan, job: Job, name: str, patience: int) -> str:
     touched = [*(node.path for node in plan.nodes), *record.nodes]
     pending = [f"{action.verb} {action.unit}" for action in plan.units]
     values = {
+        "ID": job.key,
+        "LIMIT": "" if job.limit is None else str(job.limit),
         "PATIENCE": str(patience),
         "WHO": record.who or "somebody",
         "SINCE": record.time or datetime.now(UTC).isoformat(timespec="seconds"),
@@ -187,17 +195,16 @@ def script(plan: Plan, job: Job, name: str, patience: int) -> str:
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
-    places += job.cleaning
     return "\n".join(
         (
             *((SHELL / part).read_text() for part in SCRIPTS),
-            f'JOB="$RUN/{name}"',
+            f'JOB="$RUN/job.{job.key}"',
             *(f"{key}={shlex.quote(value)}" for key, value in values.items()),
             _function("places", places),
             _function("body", job.lines),
             _function("save", job.saved),
             _function("undo", job.undo),
-            "outer",
+            '"${1:-outer}"',
             "",
         )
     )

@@ -67,7 +67,9 @@ def pruned(name: str) -> dict[str, Any]:
         folder.rmdir()
     except OSError as error:
         left = error.errno in {errno.ENOTEMPTY, errno.EBUSY}
-        return _told(name, result=left, comment="it is not empty, so it stays" if left else str(error))
+        return _told(
+            name, result=left, comment="it is not empty, so it stays" if left else str(error)
+        )
     return _told(name, result=True, changes={"removed": 1})
 
 
