@@ -61,12 +61,13 @@ def failures(output: str) -> str:
     """Return which states of a plan failed, each on a line; ``*`` where Salt came to none."""
     try:
         states: dict[str, dict[str, Any]] = json.loads(output)["local"]
+        # Reason: of a state that there is not, Salt tells its name nowhere but in the key.
         failed = [
-            item["__id__"]
-            for item in states.values()
-            if item["result"] is False and item["__sls__"] == OURS
+            item.get("__id__", key.split("_|-")[1])
+            for key, item in states.items()
+            if item["result"] is False and item.get("__sls__", OURS) == OURS
         ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return "*\n"
     # Reason: a path may have a line feed in it, and only names of units matter as they are.
     return "".join(name.replace("\n", " ") + "\n" for name in failed)

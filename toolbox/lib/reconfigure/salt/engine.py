@@ -14,7 +14,6 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure import job as jobs
 from toolbox.lib.reconfigure import session
 from toolbox.lib.reconfigure.direct import label
-from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.salt import bundle, folders, minion, results, states
 from toolbox.lib.reconfigure.salt.sources import OURS, Sources
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolbox.lib.reconfigure.direct import Direct
-    from toolbox.lib.reconfigure.engine import ChangeReport
+    from toolbox.lib.reconfigure.engine import ChangeReport, Done
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.salt.states import State
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FOLDERS = (".ssh", ".ssh/authorized_keys.d")
 FILE = ".ssh/authorized_keys.d/ignition"
@@ -17,8 +16,8 @@ __opts__: dict[str, Any] = {}
 """What Salt was started with; it fills this."""
 
 
-@dataclass(frozen=True)
-class _Home:
+class _Home(NamedTuple):
+    # Reason: no dataclass, as Salt loads this file without telling Python.
     path: Path
     uid: int
     gid: int
@@ -53,7 +52,7 @@ def keys(name: str, lines: list[str], root: str = "") -> dict[str, Any]:
 def pruned(name: str) -> dict[str, Any]:
     """Remove a folder in which nothing is left.
 
-    Salt's own state fails where others have put something there; it is theirs, and the folder stays.
+    Salt's own state fails where others have put something there: it is theirs, and stays.
 
     Args:
         name: Path of the folder.

@@ -75,8 +75,10 @@ def _told(output: bytes, complaint: str, words: tuple[str, ...]) -> Mapping[str,
 def _done(
     key: str, item: dict[str, Any], known: Mapping[str, State], words: tuple[str, ...]
 ) -> Done:
-    module, *_names, function = key.split(BETWEEN)
-    state = known.get(str(item.get("__id__"))) if item.get("__sls__") == OURS else None
+    # Reason: of a state that there is not, Salt tells its name nowhere but in the key.
+    module, name, *_rest, function = [*key.split(BETWEEN), "", "", ""][:4]
+    ours = item.get("__sls__", OURS) == OURS
+    state = known.get(str(item.get("__id__", name))) if ours else None
     what, action = str(item.get("name")), f"{module}.{function}"
     if state is not None:
         what, action = state.what, state.action
