@@ -65,10 +65,9 @@ def pruned(name: str) -> dict[str, Any]:
     try:
         folder.rmdir()
     except OSError as error:
-        left = error.errno in {errno.ENOTEMPTY, errno.EBUSY}
-        return _told(
-            name, result=left, comment="it is not empty, so it stays" if left else str(error)
-        )
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            return _told(name, result=True, comment="something is left in it, so it stays")
+        return _told(name, result=False, comment=str(error))
     return _told(name, result=True, changes={"removed": 1})
 
 
