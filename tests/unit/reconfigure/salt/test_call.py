@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def output(**states: dict[str, Any]) -> str:
+    """Return what Salt prints."""
     return json.dumps({"local": states}, indent=4)
 
 

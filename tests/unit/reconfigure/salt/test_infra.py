@@ -10,21 +10,17 @@ import pytest
 from toolbox.lib.reconfigure.salt import infra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 KEY = "ssh-ed25519 AAAA one"
 
 
 @pytest.fixture(autouse=True)
-def options(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Let states change something; return a function that lets them not."""
-    monkeypatch.setattr(infra, "__opts__", {"test": False})
-
-    def set_test(value: bool) -> None:
-        monkeypatch.setattr(infra, "__opts__", {"test": value})
-
-    return set_test
+def options(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Let states change something; return what says so."""
+    said = {"test": False}
+    monkeypatch.setattr(infra, "__opts__", said)
+    return said
 
 
 @pytest.fixture
@@ -70,29 +66,29 @@ def test_no_keys_leave_nothing(root: Path) -> None:
     assert [path.name for path in (root / "home/web/.ssh").iterdir()] == ["config"]
 
 
-def test_keys_of_nobody_are_a_failure(root: Path, options: Callable[[bool], None]) -> None:
+def test_keys_of_nobody_are_a_failure(root: Path, options: dict[str, bool]) -> None:
     """Without the user there is no home; where nothing is done, the user may come before."""
     assert infra.keys("nobody-of-ours", [KEY], str(root))["result"] is False
     assert "nobody-of-ours" in infra.keys("nobody-of-ours", [KEY])["comment"]
-    options(True)
+    options["test"] = True
     assert infra.keys("nobody-of-ours", [KEY], str(root))["result"] is None
 
 
-def test_a_preview_writes_nothing(root: Path, options: Callable[[bool], None]) -> None:
+def test_a_preview_writes_nothing(root: Path, options: dict[str, bool]) -> None:
     """Where nothing is done, what would be is told."""
-    options(True)
+    options["test"] = True
     assert infra.keys("web", [KEY], str(root))["result"] is None
     assert not (root / "home/web/.ssh").exists()
 
 
-def test_an_empty_folder_goes(tmp_path: Path, options: Callable[[bool], None]) -> None:
+def test_an_empty_folder_goes(tmp_path: Path, options: dict[str, bool]) -> None:
     """A folder in which nothing is left is removed, once."""
     folder = tmp_path / "a"
     folder.mkdir()
-    options(True)
+    options["test"] = True
     assert infra.pruned(str(folder))["result"] is None
     assert folder.is_dir()
-    options(False)
+    options["test"] = False
     assert infra.pruned(str(folder))["changes"] == {"removed": 1}
     assert infra.pruned(str(folder)) == {"name": str(folder), "result": True} | {
         "comment": "",

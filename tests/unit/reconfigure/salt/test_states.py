@@ -30,14 +30,17 @@ MACHINE = Place(blobs="/run/blobs")
 
 
 def node(path: str = "/etc/x", change: Change = Change.ADDED, **more: Any) -> NodeChange:
+    """Return a change of a path, of a file where nothing else is said."""
     return NodeChange(path, change, more.pop("kind", Kind.FILE), **more)
 
 
 def of(change: NodeChange, place: Place = MACHINE) -> list[State]:
+    """Return the states of a plan that is one change."""
     return list(states.translate(Plan(nodes=(change,)), place))
 
 
 def words(change: NodeChange, place: Place = MACHINE) -> list[tuple[str, dict[str, Any]]]:
+    """Return their functions, and what these are called with."""
     return [(state.function, dict(state.arguments)) for state in of(change, place)]
 
 
@@ -244,6 +247,7 @@ def test_a_unit_that_fails_keeps_no_other_from_its_restart() -> None:
 
 
 def account(change: UserChange) -> dict[str, Any]:
+    """Return what Salt is told of a user."""
     state = states.translate(Plan(users=(change,)), MACHINE)[0]
     assert state.function == "user.present"
     return dict(state.arguments)
