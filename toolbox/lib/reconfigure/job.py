@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.reconfigure import look
+from toolbox.lib.reconfigure import look, pending
 from toolbox.lib.reconfigure import record as records
 from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.session import SHELL
@@ -173,7 +173,6 @@ def script(plan: Plan, job: Job, patience: int) -> str:
     record = plan.record
     assert record is not None  # noqa: S101 - what decide promises
     touched = [*(node.path for node in plan.nodes), *record.nodes]
-    pending = [f"{action.verb} {action.unit}" for action in plan.units]
     values = {
         "ID": job.key,
         "LIMIT": "" if job.limit is None else str(job.limit),
@@ -188,7 +187,7 @@ def script(plan: Plan, job: Job, patience: int) -> str:
         "RECORD": job.bundle.add(records.dump(record).encode()),
         "PATHS": job.bundle.add(records.listing(record).encode()),
         "TOUCHED": job.bundle.add(_lines(path for path in touched if "\n" not in path)),
-        "PENDING": job.bundle.add(_lines(pending)),
+        "PENDING": job.bundle.add(_lines(pending.lines(plan))),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
