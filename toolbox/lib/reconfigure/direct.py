@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure import confirm
+from toolbox.lib.reconfigure import confirm, pending
 from toolbox.lib.reconfigure import job as jobs
 from toolbox.lib.reconfigure.engine import ChangeReport, Done
 from toolbox.lib.reconfigure.plan import Change, Verb
@@ -145,7 +145,8 @@ def write(plan: Plan, *, machine: bool, known: Mapping[str, str] | None = None) 
     if machine:
         for command in plan.commands:
             number = job.number(shlex.join(command), "run")
-            job.do(number, command[0], *command[1:], must=False)
+            words = (shlex.join((pending.RUNS, *command)), *command)
+            job.lines.append(f"program {number} {shlex.join(words)}")
         rest = [action for action in plan.units if action.verb not in BEFORE_FILES]
         _units(job, (action for action in rest if action.verb is Verb.ENABLE))
         if plan.reload:
@@ -177,11 +178,11 @@ def remember(
             continue
         if node.was.digest == old.digest:
             job.do(number, "keep", node.path, old.digest)
-    standing = {item.digest for item in plan.record.nodes.values()} if plan.record else set()
-    appended = {item.digest for item in plan.record.nodes.values() if item.appended} if plan.record else set()
+    after = plan.record.nodes.values() if plan.record else ()
+    standing = {item.digest for item in after if not item.appended}
     for keepsake in keepsakes:
         digest = keepsake.blob.digest
-        if not keepsake.secret and (digest not in standing or digest in appended):
+        if not keepsake.secret and digest not in standing:
             piece = job.bundle.add(keepsake.blob.reveal()).split()
             job.do(number, "keep_piece", *piece, digest)
     job.lines += lines
@@ -200,9 +201,7 @@ def _node(job: jobs.Job, node: NodeChange, known: Mapping[str, str]) -> None:
         job.do(number, function, node.path, *words)
 
 
-def _made(
-    job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str]
-) -> tuple[str, ...]:
+def _made(job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str]) -> tuple[str, ...]:
     """Return the function that makes a node, and what it is given behind the path."""
     owner = f"{_owner(node.user)}:{_owner(node.group)}"
     if node.kind is Kind.LINK:
@@ -215,13 +214,19 @@ def _made(
         return "directory", mode, owner, clear
     if node.remote is not None:
         return "fetched", mode, owner, clear, node.remote, node.hash or ""
-    if node.contents is None and node.was is not None and node.was.kind is Kind.FILE:
-        return "dress", mode, owner
-    data = node.contents.reveal() if node.contents is not None else b""
-    source = known.get(node.contents.digest) if node.contents is not None else None
-    if source is not None and node.contents is not None:
-        return "copied", mode, owner, clear, source, node.contents.digest
-    return "file", mode, owner, clear, *job.bundle.add(data).split()
+    return _file(job, node, (mode, owner, clear), known)
+
+
+def _file(
+    job: jobs.Job, node: NodeChange, words: tuple[str, str, str], known: Mapping[str, str]
+) -> tuple[str, ...]:
+    if node.contents is None:
+        there = node.was is not None and node.was.kind is Kind.FILE
+        return ("dress", *words[:2]) if there else ("file", *words, *job.bundle.add(b"").split())
+    source = known.get(node.contents.digest)
+    if source is not None:
+        return "copied", *words, source, node.contents.digest
+    return "file", *words, *job.bundle.add(node.contents.reveal()).split()
 
 
 def _owner(owner: str | int) -> str:
@@ -230,7 +235,8 @@ def _owner(owner: str | int) -> str:
 
 def label(job: jobs.Job, plan: Plan) -> None:
     """Let what was written get the SELinux labels that its place has, where there are any."""
-    written = [node.path for node in plan.nodes if node.change is not Change.REMOVED or node.restored]
+    gone = Change.REMOVED
+    written = [node.path for node in plan.nodes if node.change is not gone or node.restored]
     if written:
         job.do(job.number("SELinux labels", "restored"), "labels", *written, must=False)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.reconfigure import look
+from toolbox.lib.reconfigure import look, pending
 from toolbox.lib.reconfigure import record as records
 from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.session import SHELL
@@ -135,9 +135,7 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
     packed = gzip.compress(data, 6, mtime=0) if len(data) >= COMPRESSED_FROM else data
     smaller = len(packed) < len(data)
     files = [text, packed if smaller else data]
-    reply = session.run(
-        start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS
-    )
+    reply = session.run(start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS)
     _check(session, reply)
     done = job.reader(reply.stdout) if job.reader else read(reply.stdout, job.told)
     return Outcome(tuple(done), reply.exit_code, reply.seconds)
@@ -176,7 +174,6 @@ def script(plan: Plan, job: Job, patience: int) -> str:
     record = plan.record
     assert record is not None  # noqa: S101 - what decide promises
     touched = [*(node.path for node in plan.nodes), *record.nodes]
-    pending = [f"{action.verb} {action.unit}" for action in plan.units]
     values = {
         "ID": job.key,
         "LIMIT": "" if job.limit is None else str(job.limit),
@@ -191,7 +188,7 @@ def script(plan: Plan, job: Job, patience: int) -> str:
         "RECORD": job.bundle.add(records.dump(record).encode()),
         "PATHS": job.bundle.add(records.listing(record).encode()),
         "TOUCHED": job.bundle.add(_lines(path for path in touched if "\n" not in path)),
-        "PENDING": job.bundle.add(_lines(pending)),
+        "PENDING": job.bundle.add(_lines(pending.lines(plan))),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]

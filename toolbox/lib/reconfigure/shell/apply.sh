@@ -55,6 +55,16 @@ try() {
     attempt "$@" || :
 }
 
+# The same with a program; LINE is what stays to be done when it fails.
+program() {
+    number=$1
+    line=$2
+    shift 2
+    # Reason: one that the machine does not have will not be there the next time.
+    command -v "$1" >/dev/null || return 0
+    attempt "$@" || unfinished="$unfinished$line$nl"
+}
+
 attempt() {
     step
     now
@@ -123,7 +133,7 @@ blame() {
         case $guilty in
         "" | *"$nl$1$nl"*)
             code=1
-            unfinished="$unfinished$verb $1$nl"
+            unfinished="$unfinished$verb '$1'$nl"
             ;;
         esac
         printf '= %s %s %s %s\n' "$number" $code "$began" "$up"
