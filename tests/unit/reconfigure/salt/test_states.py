@@ -170,6 +170,12 @@ def test_a_link_gets_its_owner() -> None:
     assert words(change)[1] == ("module.run", owner)
 
 
+def test_root_is_told_by_name() -> None:
+    """Salt would leave an owner as it is where the number 0 is asked for."""
+    ((_function, said),) = words(node(user=0, group=0, mode=0o644))
+    assert (said["user"], said["group"]) == ("root", "root")
+
+
 def test_paths_are_where_the_place_says() -> None:
     """In a folder every path is in the folder, what a hard link leads to included."""
     place = Place("/r", "/b", at=lambda path: f"/r{path}", owner=lambda _name, _kind: None)
