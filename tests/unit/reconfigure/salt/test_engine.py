@@ -227,3 +227,24 @@ def test_what_a_killed_salt_left_is_removed(root: Path) -> None:
     with session.local(root) as shell:
         assert Salt(Direct(shell)).apply(plan_of(NEW)).ok
     assert {path.name for path in (root / "etc").iterdir()} == {"x", "infra-toolbox"}
+
+
+@needs("salt-call")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+@pytest.mark.parametrize("seconds", ["0.05", "1", "1.5", "2"])
+def test_a_killed_salt_is_finished_by_the_next_change(
+    root: Path, fake: Callable[[str, str], Path], program: Callable[[str], str], seconds: str
+) -> None:
+    """Wherever Salt is killed, another change makes what a whole one makes, and leaves nothing."""
+    (root / "etc").mkdir()
+    real = Path(program("salt-call")).resolve().parent / "python"
+    fake("python", f'exec timeout -s KILL {seconds} {real} "$@"')
+    link = fake("salt-call", "")
+    assert bring(root, HARD) is not None
+    link.unlink()
+    assert (again := bring(root, HARD)) is None or again.ok
+    fresh = root.parent / "fresh"
+    (fresh / "etc").mkdir(parents=True)
+    bring(fresh, HARD)
+    assert tree(root) == tree(fresh)
+    assert list(root.rglob("*infra-toolbox.tmp")) == []
