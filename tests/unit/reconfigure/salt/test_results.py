@@ -69,6 +69,14 @@ def test_a_failure_is_told_without_its_traceback() -> None:
     assert done.message == "Failed to restart: no"
 
 
+def test_what_a_program_complained_of_is_told() -> None:
+    """Of a program that failed, its own words are told."""
+    changes = {"retcode": 1, "stderr": "Unit a.service not found.", "stdout": ""}
+    failed = item(STATES[1].id, 0, result=False, changes=changes)
+    (done,) = results.read(said(a=failed), "", STATES)
+    assert done.message == "Unit a.service not found."
+
+
 def test_a_state_that_there_is_not_is_told_by_its_key() -> None:
     """Salt tells the name of a state that it does not have in the key alone."""
     odd = {"result": False, "comment": "not found", "__run_num__": 0}

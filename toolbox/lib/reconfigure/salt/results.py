@@ -92,6 +92,10 @@ def _done(
 
 def _comment(item: dict[str, Any]) -> str:
     comment = str(item.get("comment", "")).strip()
+    changes = item.get("changes")
+    if item.get("result") is False and isinstance(changes, dict):
+        # Reason: of a program that failed, Salt's words say no more than that.
+        comment = str(changes.get("stderr") or changes.get("stdout") or comment)
     if "Traceback (most recent call last)" in comment:
         # Reason: what a program complained of is in the last line, behind the error's class.
         comment = comment.splitlines()[-1].partition(": ")[2] or comment
