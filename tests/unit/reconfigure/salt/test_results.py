@@ -61,12 +61,12 @@ def test_a_failure_is_told_without_its_traceback() -> None:
     """What a program complained of is the last line of Salt's traceback."""
     comment = (
         "An exception occurred in this state: Traceback (most recent call last):\n"
-        '  File "x.py", line 1\nsalt.exceptions.CommandExecutionError: Failed to restart: no\n'
+        '  File "x.py", line 1\nsalt.exceptions.CommandExecutionError: Failed to restart: no\nSee the log.\n'
     )
     failed = item(STATES[1].id, 0, result=False, comment=comment)
     (done,) = results.read(said(**{"module_|-a_|-a_|-run": failed}), "", STATES)
     assert not done.ok
-    assert done.message == "Failed to restart: no"
+    assert done.message == "Failed to restart: no\nSee the log."
 
 
 def test_what_a_program_complained_of_is_told() -> None:
