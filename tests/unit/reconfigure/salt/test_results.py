@@ -58,10 +58,11 @@ def test_a_persons_own_states_are_told_by_their_functions() -> None:
 
 
 def test_a_failure_is_told_without_its_traceback() -> None:
-    """What a program complained of is the last line of Salt's traceback."""
+    """What a program complained of stands at the end of Salt's traceback."""
     comment = (
         "An exception occurred in this state: Traceback (most recent call last):\n"
-        '  File "x.py", line 1\nsalt.exceptions.CommandExecutionError: Failed to restart: no\nSee the log.\n'
+        '  File "x.py", line 1\n'
+        "salt.exceptions.CommandExecutionError: Failed to restart: no\nSee the log.\n"
     )
     failed = item(STATES[1].id, 0, result=False, comment=comment)
     (done,) = results.read(said(**{"module_|-a_|-a_|-run": failed}), "", STATES)
