@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.machine import libvirt
-from toolbox.lib.simulation import cores, layout
+from toolbox.lib.simulation import cores, keys, layout
 from toolbox.lib.simulation.plan import Options, plan
-from toolbox.lib.simulation.up import subjects, translate_all
+from toolbox.lib.simulation.up import translate_all
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def preview(project: Project) -> tuple[Change, ...]:
     Before the identity exists no config can be rendered, so all machines are simply new.
     """
     where = layout.of(project)
-    program = identity_stack.program(project.name, subjects(project))
-    changes = where.workspace.preview(layout.IDENTITY, program)
+    changes = where.workspace.preview(layout.IDENTITY, keys.program(project))
     told = [Change(f"stack {layout.IDENTITY}", changes.sentence())]
     if not changes.nothing:
         return (*told, *(Change(f"host {host.name}", "made: new") for host in project.hosts))

@@ -18,6 +18,7 @@ from toolbox.lib.simulation import (
     boot,
     cores,
     generic,
+    keys,
     layout,
     memory,
     neighbours,
@@ -122,17 +123,9 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
 def ensure_identity(project: Project, where: Layout) -> tuple[Identity, Changes]:
     """Bring the identity stack up and return the identity with what changed."""
     with step("Bring the identity up"):
-        program = identity_stack.program(project.name, subjects(project))
-        changes = where.workspace.up(layout.IDENTITY, program)
+        changes = where.workspace.up(layout.IDENTITY, keys.program(project))
         note(changes.sentence())
         return identity_stack.identity(where.workspace.outputs(layout.IDENTITY)), changes
-
-
-def subjects(project: Project) -> tuple[identity_stack.Subject, ...]:
-    """Return the hosts that get keys and a certificate."""
-    return tuple(
-        identity_stack.Subject(host.name, (host.fqdn, host.name)) for host in project.hosts
-    )
 
 
 def translate_all(
