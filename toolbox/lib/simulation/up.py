@@ -142,9 +142,7 @@ def translate_all(
 
 def _say_shortages(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
     starting = [
-        item
-        for item in plans
-        if item.fresh or item.redefined or not _runs(where, item, hypervisor)
+        item for item in plans if item.fresh or item.redefined or not _runs(where, item, hypervisor)
     ]
     wanted = {item.host.name: item.host.sim for item in starting}
     got = {item.host.name: item.record.cpus for item in starting}

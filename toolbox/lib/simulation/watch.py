@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.layers import PROJECT_LAYER
@@ -17,6 +16,7 @@ from toolbox.lib.inventory.project import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     # Reason: when it was changed last, and its size.
     Facts = tuple[int, int]
