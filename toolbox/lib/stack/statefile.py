@@ -106,8 +106,13 @@ def _sealed(value: object) -> bool:
 
 
 def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
-    # Reason: the engine's command masks an output as a whole, whatever part of it is secret.
-    return MASKED if _sealed(value) else value
+    if _is_secret(value):
+        return MASKED
+    if isinstance(value, dict):
+        return {name: _masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return value
 
 
 def _clear(key: bytes, value: Any) -> Any:  # noqa: ANN401 - JSON
