@@ -66,11 +66,11 @@ def test_real(project: Project, listening: set[int], how: str) -> None:
 @pytest.mark.usefixtures("listening")
 def test_no_machine(project: Project) -> None:
     """Who was asked for and has no machine is named; so are all when none has one."""
-    with pytest.raises(UsageError, match="^db, web: there is no machine"):
+    with pytest.raises(UsageError, match=r"^db, web: there is no machine"):
         _targets(project)
 
     db, web = project.hosts
     project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
-    with pytest.raises(UsageError, match="^db: there is no machine") as caught:
+    with pytest.raises(UsageError, match=r"^db: there is no machine") as caught:
         _targets(project, named=True)
     assert "hosts/db.yaml" in str(caught.value.hint)
