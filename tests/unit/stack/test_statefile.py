@@ -107,6 +107,19 @@ def test_wrong_passphrase(habitat: Path) -> None:
     assert not list((habitat / "run" / "infra-toolbox" / "keys").iterdir())
 
 
+def test_forget(habitat: Path) -> None:
+    """The key of a state that is removed is forgotten; where there is none, nothing happens."""
+    state = _state(habitat, {"key": _secret("hidden")})
+    statefile.outputs(state, PASSPHRASE)
+    folder = habitat / "run" / "infra-toolbox" / "keys"
+    assert list(folder.iterdir())
+
+    statefile.forget(state)
+    statefile.forget(state)
+    statefile.forget(habitat / "nowhere.json")
+    assert not list(folder.iterdir())
+
+
 def test_no_secrets(habitat: Path) -> None:
     """Outputs without secrets need no key, and a stack without outputs has none."""
     assert statefile.outputs(_state(habitat, {"a": [1, "b"]}), Secret("")) == {"a": [1, "b"]}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,13 @@ def outputs(state: Path, passphrase: Secret, *, secrets: bool = True) -> dict[st
         raise _unreadable(state) from error
 
 
+def forget(state: Path) -> None:
+    """Forget the key of a state that is about to be removed."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        latest = json.loads(state.read_text())["checkpoint"]["latest"]
+        _remembered(_Lock(latest["secrets_providers"]["state"]["salt"])).unlink(missing_ok=True)
+
+
 def _outputs(latest: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     for resource in latest.get("resources") or ():
         if resource["type"] == STACK:
@@ -142,8 +150,7 @@ def _open(key: bytes, sealed: str) -> bytes:
 
 def _key(lock: _Lock, passphrase: Secret) -> bytes:
     """Return the key of a state; it is remembered for as long as the habitat lasts."""
-    name = hashlib.sha256(lock.text.encode()).hexdigest()
-    path = private_directory(runtime_dir() / "keys") / name
+    path = _remembered(lock)
     if path.is_file():
         key = path.read_bytes()
         if len(key) == KEY_BYTES and lock.opens(key):
@@ -154,6 +161,12 @@ def _key(lock: _Lock, passphrase: Secret) -> bytes:
         raise Unreadable(message)
     write_atomic(path, key, mode=0o600)
     return key
+
+
+def _remembered(lock: _Lock) -> Path:
+    """Return the file that a state's key is kept in."""
+    name = hashlib.sha256(lock.text.encode()).hexdigest()
+    return private_directory(runtime_dir() / "keys") / name
 
 
 def _unreadable(state: Path) -> Unreadable:

@@ -171,6 +171,7 @@ class Workspace:
             _nothing,
             lambda opened, events: opened.destroy(on_event=events, color="never"),
         )
+        statefile.forget(self._state(stack))
         self.pulumi("stack", "rm", "--yes", "--stack", stack)
         (self.folder / f"{stack}.settled").unlink(missing_ok=True)
         return changes
