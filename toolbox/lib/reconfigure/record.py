@@ -177,7 +177,9 @@ def keepsakes(desired: DesiredState) -> tuple[Keepsake, ...]:
         for node in desired.nodes
         if (node.contents is not None or node.appended) and node.remote is None
     ]
-    found += [Keepsake(account_blob(user), secret=user.password is not None) for user in desired.users]
+    found += [
+        Keepsake(account_blob(user), secret=user.password is not None) for user in desired.users
+    ]
     found += [
         Keepsake(account_blob(group), secret=group.password is not None) for group in desired.groups
     ]

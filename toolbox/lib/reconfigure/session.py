@@ -83,9 +83,7 @@ class Session:
     process: subprocess.Popen[bytes]
     root: str = ""
 
-    def run(
-        self, script: str, *, files: Sequence[bytes] = (), deadline: float = SECONDS
-    ) -> Reply:
+    def run(self, script: str, *, files: Sequence[bytes] = (), deadline: float = SECONDS) -> Reply:
         """Run a script; one round trip, its files included.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from toolbox.lib.simulation import (
     neighbours,
     network,
     ports,
+    reconfigure,
     record,
 )
 from toolbox.lib.simulation import snapshot as snapshots
@@ -32,7 +33,8 @@ from toolbox.lib.simulation.snapshot import Snapshot
 from toolbox.lib.simulation.start import UNCHANGED, Starter, set_clock
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
-from toolbox.lib.transport.ssh import Client, Endpoint, client
+from toolbox.lib.transport.kept import Kept
+from toolbox.lib.transport.ssh import Client, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,12 +79,13 @@ class Simulation:
 
 
 @contextmanager
-def up(project: Project, options: Options) -> Iterator[Simulation]:
+def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator[Simulation]:
     """Bring machines up and keep connections to them open for the block.
 
     Args:
         project: The project.
         options: The caller's choices.
+        kept: Connections that stay open for the next time; by default they end with the block.
 
     Yields:
         The running simulation.
@@ -110,11 +113,13 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
-        with client(endpoints, key, public, where.runtime) as ssh:
+        with nullcontext(kept) if kept else Kept() as connections:
+            ssh = connections.client(endpoints, key, public, where.runtime)
+            told = neighbours.of(project, shared)
             with step("Boot"):
-                told = neighbours.of(project, shared)
                 starter = Starter(where, hypervisor, ssh, identity, told, options.deadline)
                 machines = starter.all(plans, endpoints)
+            machines = reconfigure.settle(where, plans, machines, ssh, told)
             yield Simulation(machines, ssh, identity_changes, changes, shared)
             if options.keep:
                 _keep(where, plans, ssh, hypervisor)
