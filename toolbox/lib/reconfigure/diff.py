@@ -31,8 +31,9 @@ def unified(path: str, before: Blob | None, after: Blob | None) -> str:
     texts = _text(before), _text(after)
     if texts[0] is None or texts[1] is None or texts[0] == texts[1]:
         return ""
-    names = (NOTHING if blob is None else path for blob in (before, after))
-    lines = [*difflib.unified_diff(_lines(texts[0]), _lines(texts[1]), *names, lineterm="")]
+    old, new = (NOTHING if blob is None else path for blob in (before, after))
+    compared = _lines(texts[0]), _lines(texts[1])
+    lines = [*difflib.unified_diff(*compared, fromfile=old, tofile=new, lineterm="")]
     if len(lines) > MOST_LINES:
         rest = len(lines) - MOST_LINES
         lines = [*lines[:MOST_LINES], f"{CUT} {rest} more lines"]

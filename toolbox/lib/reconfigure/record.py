@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.blob import Blob
+from toolbox.lib.reconfigure.layout import is_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -157,6 +158,8 @@ def placed(node: Node) -> Placed:
         owner="" if owner == ":" else owner,
         target=node.target or "",
         secret=node.secret,
+        # Reason: nobody saw what Ignition found there, so what every machine has is left alone.
+        kept=node.kind == "directory" and is_base(node.path),
         overwrite=node.overwrite,
         source=source,
     )
@@ -177,11 +180,9 @@ def keepsakes(desired: DesiredState) -> tuple[Keepsake, ...]:
         for node in desired.nodes
         if (node.contents is not None or node.appended) and node.remote is None
     ]
+    accounts: list[User | Group] = [*desired.users, *desired.groups]
     found += [
-        Keepsake(account_blob(user), secret=user.password is not None) for user in desired.users
-    ]
-    found += [
-        Keepsake(account_blob(group), secret=group.password is not None) for group in desired.groups
+        Keepsake(account_blob(account), secret=account.password is not None) for account in accounts
     ]
     # Reason: the same bytes may be secret in one file only, and then they are secret.
     ordered = sorted(found, key=lambda keepsake: keepsake.secret)

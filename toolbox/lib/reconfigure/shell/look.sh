@@ -7,6 +7,8 @@
 #   -        contents are not told
 #   +        contents are told
 #   ~        contents are told unless they are secret
+# Reason: common.sh sets them.
+# shellcheck disable=SC2154
 
 SMALL=65536
 LARGE=1048576
@@ -191,6 +193,7 @@ facts() {
     units
 }
 
+# shellcheck disable=SC2120
 units() {
     if [ -z "$ROOT" ] && [ -d /run/systemd/system ] && [ -n "$UNITS" ]; then
         section units

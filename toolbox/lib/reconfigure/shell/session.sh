@@ -21,6 +21,11 @@ mkdir -p "$RUN" && chmod 700 "$RUN" || exit 1
 for old in "$RUN"/in.*; do
     [ ! -d "$old" ] || kill -0 "${old##*.}" 2>/dev/null || rm -rf "$old"
 done
+for old in "$RUN"/job.*; do
+    if [ -f "$old/pid" ] && read -r pid <"$old/pid"; then
+        kill -0 "$pid" 2>/dev/null || rm -rf "$old"
+    fi
+done
 mkdir "$IN" || exit 1
 trap 'rm -rf "$IN"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -1,0 +1,292 @@
+#!/bin/sh
+# Carries out a change. common.sh and nodes.sh and accounts.sh stand before; behind stands the
+# change itself: JOB (folder with `bundle`, the bytes), PATIENCE, WHO, BASE (generation that must
+# be there, or `none`), GENERATION, RECORD, PATHS, TOUCHED and PENDING (pieces of the bundle),
+# CONFIG, PLACES (`PLACES=places`, a function that calls its argument for each folder), and `body`.
+#
+# What it says: `= NUMBER CODE BEGIN END` for each thing that was done, `! TEXT` before it.
+umask 022
+unfinished=
+count=0
+# Reason: common.sh sets them.
+# shellcheck disable=SC2154
+
+# A point at which tests interrupt; only in a folder, never on a machine.
+point() {
+    [ -n "$ROOT" ] || return 0
+    case $INFRA_FAULT in
+    "$count$1:fail") exit $FAILED ;;
+    "$count$1:kill")
+        kill -9 "$INNER"
+        exit 1
+        ;;
+    "$count$1:power") kill -9 0 ;;
+    list) echo "# $count$1" >>"$INFRA_FAULT_LIST" ;;
+    esac
+}
+
+step() {
+    count=$((count + 1))
+    point ""
+}
+
+# Prints a piece of the bundle: OFFSET SIZE.
+piece() {
+    [ "$2" = 0 ] || dd if="$JOB/bundle" bs=65536 iflag=skip_bytes,count_bytes skip="$1" count="$2" \
+        2>/dev/null
+}
+
+now() {
+    read -r up _ </proc/uptime
+}
+
+# Does something that has a number, and tells how it went; what must not fail ends the change.
+op() {
+    number=$1
+    shift
+    attempt "$@" || exit $FAILED
+}
+
+# The same; a failure is told and no more.
+try() {
+    number=$1
+    shift
+    attempt "$@" || :
+}
+
+attempt() {
+    step
+    now
+    began=$up
+    code=0
+    # Reason: descriptor 9 is the lock, which nothing may keep that goes on by itself.
+    said=$("$@" 2>&1 9>&-) || code=$?
+    now
+    [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/! /'
+    printf '= %s %s %s %s\n' "$number" $code "$began" "$up"
+    return $code
+}
+
+# Does something to units in one call: VERB, then a number and a name for each.
+units() {
+    step
+    verb=$1
+    shift
+    flags=
+    [ -z "$RELOAD" ] || flags=--no-reload
+    numbers=
+    names=
+    while [ $# -gt 0 ]; do
+        numbers="$numbers $1"
+        names="$names$nl$2"
+        shift 2
+    done
+    IFS=$nl
+    set -f
+    now
+    began=$up
+    code=0
+    case $verb in
+    enable | disable) said=$(systemctl $flags "$verb" -- $names 2>&1 9>&-) || code=$? ;;
+    reload) said=$(systemctl reload-or-restart -- $names 2>&1 9>&-) || code=$? ;;
+    *) said=$(systemctl "$verb" -- $names 2>&1 9>&-) || code=$? ;;
+    esac
+    now
+    set -- $names
+    IFS=' '
+    if [ $code = 0 ]; then
+        for number in $numbers; do
+            printf '= %s 0 %s %s\n' "$number" "$began" "$up"
+        done
+    else
+        blame "$@"
+    fi
+    set +f
+}
+
+# Tells which of some units has failed; all of them where that cannot be known.
+blame() {
+    guilty=
+    for name in "$@"; do
+        case $said in
+        *"$name"*) guilty="$guilty$nl$name$nl" ;;
+        *)
+            # Reason: what failed without a word about it still failed.
+            ! systemctl is-failed --quiet -- "$name" || guilty="$guilty$nl$name$nl"
+            ;;
+        esac
+    done
+    printf '%s\n' "$said" | sed 's/^/! /'
+    for number in $numbers; do
+        code=0
+        case $guilty in
+        "" | *"$nl$1$nl"*)
+            code=1
+            unfinished="$unfinished$verb $1$nl"
+            ;;
+        esac
+        printf '= %s %s %s %s\n' "$number" $code "$began" "$up"
+        shift
+    done
+}
+
+# Writes a file of the folder that only root sees: NAME OFFSET SIZE.
+remember() {
+    piece "$2" "$3" >"$STATE/.infra-toolbox.tmp" && mv -f "$STATE/.infra-toolbox.tmp" "$STATE/$1"
+}
+
+generation() {
+    [ ! -f "$STATE/record.json" ] || sed -n 's/.*"generation": *\([0-9]*\).*/\1/p' "$STATE/record.json"
+}
+
+check_base() {
+    there=$(generation)
+    [ "${there:-none}" = "$BASE" ] || {
+        echo "changed ${there:-none}"
+        exit $CHANGED
+    }
+}
+
+# Removes what a change that was cut off has left beside its files.
+sweep() {
+    step
+    leftovers
+    [ ! -f "$STATE/intent.paths" ] || while IFS= read -r path; do
+        inside "$path"
+        leftover "${full%/*}"
+    done <"$STATE/intent.paths"
+}
+
+leftover() {
+    tmp=$1/.infra-toolbox.tmp
+    if [ -e "$tmp" ] || [ -L "$tmp" ]; then
+        rm -rf "$tmp"
+    fi
+}
+
+leftover_at() {
+    inside "$1/x"
+    leftover "${full%/*}"
+}
+
+leftovers() {
+    leftover "$STATE"
+    leftover "$STATE/blobs"
+    leftover "${HASH%/*}"
+}
+
+# Remembers what is going to be done, so that it can be finished, or taken back, by the next one.
+intend() {
+    # Reason: BASE was looked for already; words of pieces are numbers.
+    # shellcheck disable=SC2086
+    {
+        remember intent.paths $TOUCHED
+        step
+        remember intent $RECORD
+        step
+        remember pending $PENDING
+    }
+    step
+    flush "$STATE"
+}
+
+flush() {
+    [ -n "$ROOT" ] || sync -f "$@" 2>/dev/null || sync
+}
+
+commit() {
+    step
+    if [ -d "$ROOT/etc" ]; then flush "$ROOT/etc" "$STATE"; else flush "$STATE"; fi
+    if [ -f "$STATE/record.json" ]; then
+        old=$(generation)
+        [ -f "$STATE/generations/$old.json" ] || cp "$STATE/record.json" "$STATE/generations/$old.json"
+    fi
+    step
+    # shellcheck disable=SC2086
+    {
+        remember "generations/$GENERATION.json" $RECORD
+        step
+        remember paths $PATHS
+        step
+        remember record.json $RECORD
+    }
+    step
+    (
+        umask 022
+        mkdir -p "${HASH%/*}" && cd "${HASH%/*}" &&
+            printf '%s\n' "$CONFIG" >.infra-toolbox.tmp && mv -f .infra-toolbox.tmp "${HASH##*/}"
+    )
+    step
+    if [ -n "$unfinished" ]; then
+        printf '%s' "$unfinished" >"$STATE/.infra-toolbox.tmp"
+        mv -f "$STATE/.infra-toolbox.tmp" "$STATE/pending"
+    else
+        rm -f "$STATE/pending"
+    fi
+    step
+    rm -f "$STATE/intent" "$STATE/intent.paths"
+    step
+    prune
+    flush "$STATE"
+}
+
+# Removes old generations, and bytes that none of the others names.
+prune() {
+    for old in "$STATE"/generations/*.json; do
+        number=${old##*/}
+        number=${number%.json}
+        [ "$number" -gt $((GENERATION - KEEP)) ] || rm -f "$old"
+    done
+    named=$(cat "$STATE"/generations/*.json | grep -oE '[0-9a-f]{64}' | sort -u)
+    for blob in "$STATE"/blobs/*; do
+        case $named in
+        *"${blob##*/}"*) ;;
+        *) [ ! -f "$blob" ] || rm -f "$blob" ;;
+        esac
+    done
+}
+
+inner() {
+    INNER=$(exec sh -c 'echo $PPID')
+    check_base
+    step
+    (
+        umask 077
+        mkdir -p "$STATE/generations" "$STATE/blobs"
+    ) || exit $FAILED
+    sweep
+    umask 077
+    intend
+    arm
+    umask 022
+    body
+    umask 077
+    commit
+}
+
+# Takes the lock to change; one that another has removed meanwhile is no lock.
+hold() {
+    (umask 077 && mkdir -p "${LOCK%/*}") || exit $FAILED
+    while :; do
+        exec 9>>"$LOCK"
+        lock -x
+        [ ! /proc/self/fd/9 -ef "$LOCK" ] || break
+    done
+    printf '%s since %s\n' "$WHO" "$SINCE" >"$LOCK"
+}
+
+# Runs the change in a shell of its own; whatever ends that, nothing of it is left behind.
+outer() {
+    # Reason: it goes on when the connection is cut, also when nobody reads what it says.
+    trap '' HUP PIPE
+    trap 'rm -rf "$JOB"' EXIT
+    hold
+    (inner)
+    code=$?
+    places
+    leftovers
+    [ $code -lt 128 ] || code=$KILLED
+    : >"$LOCK"
+    [ -z "$ROOT" ] || rm -f "$LOCK"
+    exit $code
+}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Taking a change back that is not confirmed.
+
+arm() {
+    :
+}
