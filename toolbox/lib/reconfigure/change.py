@@ -48,12 +48,7 @@ class Prospect:
     @property
     def nothing(self) -> bool:
         """Whether the machine is as it shall be and knows it."""
-        return (
-            self.plan.nothing
-            and self.survey.config == self.desired.config
-            and self.survey.record is not None
-            and self.survey.record.config == self.desired.config
-        )
+        return self.plan.nothing and self.plan.record is None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
