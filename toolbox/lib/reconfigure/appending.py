@@ -36,7 +36,11 @@ def appended(node: Node, scene: Scene, found: Found | None) -> Blob | None:
             scene.say("not-readable", message, "give it contents instead")
             return None
     else:
-        before = base(found.contents.reveal(), was, node.path, scene)
+        data = found.contents.reveal()
+        before = base(data, was, node.path, scene)
+        if was and was.appended and before == data and data.endswith(ours.reveal()):
+            # Reason: an apply that was cut off had put it there, and no record says so yet.
+            return None
     result = Blob(before + ours.reveal())
     return None if found.digest == result.digest else result
 
@@ -57,7 +61,7 @@ def base(data: bytes, was: Placed | None, path: str, scene: Scene) -> bytes:
         return _original(path, scene) if was.digest or was.kind != Kind.FILE else data
     start = len(data) - was.appended
     # Reason: mostly it stands at the end; somebody may have added something since.
-    for at in (start, *range(start - 1, -1, -1)) if start >= 0 else ():
+    for at in range(start, -1, -1):
         if Blob(data[at : at + was.appended]).digest == was.digest:
             return data[:at] + data[at + was.appended :]
     return data

@@ -113,7 +113,7 @@ def _remembered(
     time, who, engine = said
     new = record.of(
         desired,
-        generation=old.generation + 1 if old else 1,
+        generation=max(old.generation + 1, 1) if old else 1,
         time=time,
         who=who,
         engine=engine,
