@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from toolbox.lib.reconfigure import confirm, pending
 from toolbox.lib.reconfigure import job as jobs
-from toolbox.lib.reconfigure.engine import ChangeReport
+from toolbox.lib.reconfigure.engine import ChangeReport, Done
 from toolbox.lib.reconfigure.plan import Change, Verb
 from toolbox.lib.reconfigure.record import FOLDER
+from toolbox.lib.reconfigure.session import SessionCut
 from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from toolbox.lib.reconfigure.confirm import Connect
     from toolbox.lib.reconfigure.plan import GroupChange, NodeChange, Plan, UnitAction, UserChange
     from toolbox.lib.reconfigure.record import Keepsake, Record
     from toolbox.lib.reconfigure.session import Session
@@ -41,12 +44,16 @@ class Direct:
             come back to them.
         keepsakes: Bytes that coming back to what is planned needs; those that are not secret and
             stand nowhere by themselves are kept, too.
+        connect: Opens a new connection; with it, a risky change is taken back unless that works.
+        limit: Seconds that there are for that.
         patience: Seconds to wait for another change to end.
     """
 
     session: Session
     before: Record | None = None
     keepsakes: Sequence[Keepsake] = ()
+    connect: Connect | None = None
+    limit: int = confirm.LIMIT_SECONDS
     patience: int = PATIENCE_SECONDS
     name: str = field(default="direct", init=False)
 
@@ -55,19 +62,48 @@ class Direct:
 
         Raises:
             BusyError: Somebody else is changing the machine.
+            SessionCut: The connection ended; what was begun goes on there.
             ToolboxError: It cannot be reached, or has changed since the plan was made.
         """
+        job = write(plan, machine=not self.session.root, known=self._known(plan))
+        return self.carry_out(plan, job)
+
+    def carry_out(self, plan: Plan, job: jobs.Job, *, engine: str = "direct") -> ChangeReport:
+        """Carry out a job that does what a plan says, with all that makes it safe.
+
+        Args:
+            plan: The plan.
+            job: What is done.
+            engine: Who wrote it.
+        """
         began = time.monotonic()
-        known = self._known(plan)
-        job = write(plan, machine=not self.session.root, known=known)
         remember(job, plan, self.before, self.keepsakes)
-        outcome = jobs.carry_out(self.session, plan, job, patience=self.patience)
-        generation = plan.record.generation if plan.record and outcome.code == 0 else -1
-        if generation < 0:
-            generation = plan.base or 0
-        return ChangeReport(
-            self.name, outcome.done, generation, seconds=time.monotonic() - began
-        )
+        armed = bool(plan.risky) and self.connect is not None
+        if armed:
+            confirm.arm(job, plan, machine=not self.session.root, limit=self.limit)
+        outcome = self._outcome(plan, job, armed=armed)
+        undone = ""
+        if armed and self.connect is not None:
+            undone = confirm.settle(
+                job.key,
+                self.session,
+                self.connect,
+                ended_well=outcome.code == 0,
+                limit=self.limit,
+            )
+        stays = outcome.code == 0 and not undone and plan.record is not None
+        generation = plan.record.generation if stays and plan.record else max(plan.base or 0, 0)
+        return ChangeReport(engine, outcome.done, generation, undone, time.monotonic() - began)
+
+    def _outcome(self, plan: Plan, job: jobs.Job, *, armed: bool) -> jobs.Outcome:
+        try:
+            return jobs.carry_out(self.session, plan, job, patience=self.patience)
+        except SessionCut as error:
+            if not armed:
+                raise
+            # Reason: that may be what the change does; a new connection tells whether it went well.
+            cut = Done(self.session.name, "reconnect", message=error.message)
+            return jobs.Outcome((cut,), 0, 0)
 
     def _known(self, plan: Plan) -> dict[str, str]:
         """Return where large contents are on the machine already, by their digests."""
@@ -109,7 +145,8 @@ def write(plan: Plan, *, machine: bool, known: Mapping[str, str] | None = None) 
     if machine:
         for command in plan.commands:
             number = job.number(shlex.join(command), "run")
-            job.do(number, command[0], *command[1:], must=False)
+            words = (shlex.join((pending.RUNS, *command)), *command)
+            job.lines.append(f"program {number} {shlex.join(words)}")
         rest = [action for action in plan.units if action.verb not in BEFORE_FILES]
         _units(job, (action for action in rest if action.verb is Verb.ENABLE))
         if plan.reload:
@@ -141,11 +178,11 @@ def remember(
             continue
         if node.was.digest == old.digest:
             job.do(number, "keep", node.path, old.digest)
-    standing = {item.digest for item in plan.record.nodes.values()} if plan.record else set()
-    appended = {item.digest for item in plan.record.nodes.values() if item.appended} if plan.record else set()
+    after = plan.record.nodes.values() if plan.record else ()
+    standing = {item.digest for item in after if not item.appended}
     for keepsake in keepsakes:
         digest = keepsake.blob.digest
-        if not keepsake.secret and (digest not in standing or digest in appended):
+        if not keepsake.secret and digest not in standing:
             piece = job.bundle.add(keepsake.blob.reveal()).split()
             job.do(number, "keep_piece", *piece, digest)
     job.lines += lines
@@ -179,13 +216,19 @@ def _made(
         return "directory", mode, owner, clear
     if node.remote is not None:
         return "fetched", mode, owner, clear, node.remote, node.hash or ""
-    if node.contents is None and node.was is not None and node.was.kind is Kind.FILE:
-        return "dress", mode, owner
-    data = node.contents.reveal() if node.contents is not None else b""
-    source = known.get(node.contents.digest) if node.contents is not None else None
-    if source is not None and node.contents is not None:
-        return "copied", mode, owner, clear, source, node.contents.digest
-    return "file", mode, owner, clear, *job.bundle.add(data).split()
+    return _file(job, node, (mode, owner, clear), known)
+
+
+def _file(
+    job: jobs.Job, node: NodeChange, words: tuple[str, str, str], known: Mapping[str, str]
+) -> tuple[str, ...]:
+    if node.contents is None:
+        there = node.was is not None and node.was.kind is Kind.FILE
+        return ("dress", *words[:2]) if there else ("file", *words, *job.bundle.add(b"").split())
+    source = known.get(node.contents.digest)
+    if source is not None:
+        return "copied", *words, source, node.contents.digest
+    return "file", *words, *job.bundle.add(node.contents.reveal()).split()
 
 
 def _owner(owner: str | int) -> str:
@@ -193,7 +236,8 @@ def _owner(owner: str | int) -> str:
 
 
 def _labels(job: jobs.Job, plan: Plan) -> None:
-    written = [node.path for node in plan.nodes if node.change is not Change.REMOVED or node.restored]
+    gone = Change.REMOVED
+    written = [node.path for node in plan.nodes if node.change is not gone or node.restored]
     if written:
         job.do(job.number("SELinux labels", "restored"), "labels", *written, must=False)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.reconfigure import look
+from toolbox.lib.reconfigure import look, pending
 from toolbox.lib.reconfigure import record as records
 from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.session import SHELL
@@ -59,6 +59,8 @@ class Job:
         homes: Users in whose homes it writes.
         undo: What takes it back, lines of shell.
         saved: What is saved before, for that.
+        limit: Seconds within which it has to be confirmed; None where it stays without.
+        key: What tells it from others.
     """
 
     bundle: Bundle = field(default_factory=Bundle)
@@ -68,6 +70,8 @@ class Job:
     homes: dict[str, None] = field(default_factory=dict)
     undo: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    limit: int | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def number(self, what: str, action: str) -> int:
         """Return a number by which something will be told of."""
@@ -83,7 +87,12 @@ class Job:
             words: What it is given.
             must: End the change when it fails.
         """
-        self.lines.append(f"{'op' if must else 'try'} {number} {shlex.join((function, *words))}")
+        self.lines.append(line(number, function, *words, must=must))
+
+
+def line(number: int, function: str, *words: str, must: bool = True) -> str:
+    """Return the line of shell by which something is done and told of."""
+    return f"{'op' if must else 'try'} {number} {shlex.join((function, *words))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +127,8 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
         ToolboxError: It has changed since the plan was made, or the script was ended.
         SessionCut: The connection ended; the script goes on.
     """
-    name = f"job.{secrets.token_hex(8)}"
-    text = script(plan, job, name, patience).encode(errors="surrogateescape")
+    name = f"job.{job.key}"
+    text = script(plan, job, patience).encode(errors="surrogateescape")
     data = bytes(job.bundle.data)
     packed = gzip.compress(data, 6, mtime=0) if len(data) >= COMPRESSED_FROM else data
     smaller = len(packed) < len(data)
@@ -153,20 +162,20 @@ def start(name: str, text: bytes, data: bytes, *, packed: bool) -> str:
     )
 
 
-def script(plan: Plan, job: Job, name: str, patience: int) -> str:
+def script(plan: Plan, job: Job, patience: int) -> str:
     """Return the whole script of a job.
 
     Args:
         plan: What it was made from.
         job: What is done.
-        name: Name of its folder.
         patience: Seconds to wait for another change to end.
     """
     record = plan.record
     assert record is not None  # noqa: S101 - what decide promises
     touched = [*(node.path for node in plan.nodes), *record.nodes]
-    pending = [f"{action.verb} {action.unit}" for action in plan.units]
     values = {
+        "ID": job.key,
+        "LIMIT": "" if job.limit is None else str(job.limit),
         "PATIENCE": str(patience),
         "WHO": record.who or "somebody",
         "SINCE": record.time or datetime.now(UTC).isoformat(timespec="seconds"),
@@ -178,20 +187,20 @@ def script(plan: Plan, job: Job, name: str, patience: int) -> str:
         "RECORD": job.bundle.add(records.dump(record).encode()),
         "PATHS": job.bundle.add(records.listing(record).encode()),
         "TOUCHED": job.bundle.add(_lines(path for path in touched if "\n" not in path)),
-        "PENDING": job.bundle.add(_lines(pending)),
+        "PENDING": job.bundle.add(_lines(pending.lines(plan))),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
     return "\n".join(
         (
             *((SHELL / part).read_text() for part in SCRIPTS),
-            f'JOB="$RUN/{name}"',
+            f'JOB="$RUN/job.{job.key}"',
             *(f"{key}={shlex.quote(value)}" for key, value in values.items()),
             _function("places", places),
             _function("body", job.lines),
             _function("save", job.saved),
             _function("undo", job.undo),
-            "outer",
+            '"${1:-outer}"',
             "",
         )
     )

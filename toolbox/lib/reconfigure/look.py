@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.reconfigure import activation, pending, sight, unitpath
 from toolbox.lib.reconfigure import desired as wishes
 from toolbox.lib.reconfigure import record as records
-from toolbox.lib.reconfigure import sight
 from toolbox.lib.reconfigure.session import SHELL
 from toolbox.lib.reconfigure.state import Kind
 
@@ -34,43 +34,39 @@ UNIT = re.compile(
     r"[A-Za-z0-9:_.\\@-]+"
     r"\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)"
 )
-TEMPLATE = "@."
-
 
 class BusyError(ToolboxError):
     """Somebody else is changing the machine."""
 
 
 def survey(
-    session: Session,
-    desired: DesiredState,
-    *,
-    units: Iterable[str] = (),
-    patience: int = PATIENCE_SECONDS,
+    session: Session, desired: DesiredState, *, patience: int = PATIENCE_SECONDS
 ) -> Survey:
     """Return what a machine holds where something is desired or was put before.
 
     Args:
         session: The machine, or the folder that stands for one.
         desired: What it shall hold.
-        units: Units to ask for beside those that are desired or were named before.
         patience: Seconds to wait for a change that goes on.
 
     Raises:
         BusyError: Somebody else is changing it for longer than that.
         ToolboxError: It cannot be reached, or what it says makes no sense.
     """
-    asked = wanted(desired)
-    names = _askable([*(unit.name for unit in desired.units), *units])
+    names = _askable(activation.units(desired), (node.path for node in desired.nodes))
     passwords = [user.name for user in desired.users if user.password is not None]
-    found = _look(session, asked, passwords, names, patience)
+    found = _look(session, wanted(desired), passwords, names, patience)
     record = found.record
-    known = [*(record.units if record else ()), *(line.partition(" ")[2] for line in found.pending)]
-    more = [name for name in _askable(known) if name not in names]
+    known = [action.unit for action in pending.read(found.pending).actions]
+    known += [*(record.units if record else ())]
+    paths = tuple(record.nodes) if record else ()
+    more = _askable([*activation.units(desired, paths), *known], paths)
+    more = [name for name in more if name not in names]
     if not more or not found.systemd:
         return found
     # Reason: what was recorded and is no more desired is known only now; that is seldom.
-    return replace(found, units={**found.units, **_look(session, {}, (), more, patience).units})
+    again = _look(session, {}, (), more, patience)
+    return replace(found, units={**found.units, **again.units})
 
 
 def _look(
@@ -152,10 +148,18 @@ def busy(name: str, said: bytes) -> BusyError:
     return BusyError(message, hint="wait until that has ended, then once more")
 
 
-def _askable(names: Iterable[str]) -> list[str]:
-    """Return names that systemd takes; one it does not would end its answer."""
-    sound = (name for name in names if UNIT.fullmatch(name) and TEMPLATE not in name)
-    return list(dict.fromkeys(sound))
+def _askable(names: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Return what systemd is asked for: names that it takes, and behind them instances.
+
+    Args:
+        names: Units; one that is no name would end its answer.
+        paths: Paths, those of templates among them, of which all instances matter.
+    """
+    sound = (name for name in names if UNIT.fullmatch(name) and not unitpath.is_template(name))
+    units = (unitpath.about(path) for path in paths)
+    templates = (unit.unit for unit in units if unit and unitpath.is_template(unit.unit))
+    patterns = (name.replace("@.", "@*.") for name in templates if UNIT.fullmatch(name))
+    return [*dict.fromkeys(sound), *dict.fromkeys(patterns)]
 
 
 def _is_word(name: str) -> bool:

@@ -42,7 +42,7 @@ def read(
         output: What it said.
         mark: What its sections are told by.
         asked: The paths that it was asked for.
-        units: The units that it was asked for, in this order.
+        units: The units that it was asked for, in this order; patterns are behind them.
 
     Raises:
         RecordError: Its record cannot be read.
@@ -226,13 +226,15 @@ def joined(known: Record | None, begun: Record) -> Record:
     )
 
 
-def _units(text: str, names: Sequence[str]) -> dict[str, UnitFacts]:
+def _units(text: str, asked: Sequence[str]) -> dict[str, UnitFacts]:
     """Read what ``systemctl show`` says, a paragraph for each unit in the order of asking."""
     paragraphs = [_properties(part) for part in text.strip().split("\n\n") if part.strip()]
-    if len(paragraphs) != len(names):
+    names = [name for name in asked if "*" not in name]
+    found = [item.get("Id", "") for item in paragraphs[len(names) :]]
+    if len(paragraphs) < len(names) or (found and len(names) == len(asked)):
         # Reason: it has left one out; by an alias the others have another name than was asked.
-        paragraphs = [item for item in paragraphs if item.get("Id") in names]
-        names = [item["Id"] for item in paragraphs]
+        names, found = [], [item.get("Id", "") for item in paragraphs]
+    names = [*names, *found]
     return {
         name: UnitFacts(
             load=item.get("LoadState", ""),

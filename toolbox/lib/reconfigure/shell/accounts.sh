@@ -71,7 +71,20 @@ password() {
 user_gone() {
     known passwd "$1" || return 0
     [ -n "$ROOT" ] || loginctl terminate-user "$1" 2>/dev/null
-    account userdel --remove --force -- "$1" 2>/dev/null || ! known passwd "$1"
+    remove=--remove
+    if [ -n "$LIMIT" ] && home_of "$1" && [ -d "$home" ]; then
+        # Reason: it may be taken back, and a home may be large; it goes when that is confirmed.
+        remove=
+        mv -T "$home" "$home.infra-toolbox.tmp" && echo "$home.infra-toolbox.tmp" >>"$ARMED/homes"
+    fi
+    account userdel $remove --force -- "$1" 2>/dev/null || ! known passwd "$1"
+}
+
+# NAME: its home, once it is known again
+home_back() {
+    if home_of "$1" && [ -d "$home.infra-toolbox.tmp" ]; then
+        mv -T "$home.infra-toolbox.tmp" "$home"
+    fi
 }
 
 group_gone() {

@@ -1,15 +1,16 @@
 #!/bin/sh
-# Carries out a change. common.sh and nodes.sh and accounts.sh stand before; behind stands the
-# change itself: JOB (folder with `bundle`, the bytes), PATIENCE, WHO, BASE (generation that must
-# be there, or `none`), GENERATION, RECORD, PATHS, TOUCHED and PENDING (pieces of the bundle),
-# CONFIG, PLACES (`PLACES=places`, a function that calls its argument for each folder), and `body`.
+# Carries out a change. common.sh, nodes.sh, accounts.sh and undo.sh stand before; behind stands the
+# change itself: JOB (folder with `bundle`, the bytes), PATIENCE, WHO, SINCE, BASE (generation that
+# must be there, or `none`), GENERATION, KEEP (how many of them stay), RECORD, PATHS, TOUCHED and
+# PENDING (pieces of the bundle), CONFIG, RELOAD (whether units are read anew), `body` (what is
+# done) and `places` (which removes what may be left beside what is written).
 #
 # What it says: `= NUMBER CODE BEGIN END` for each thing that was done, `! TEXT` before it.
+# Reason: common.sh sets them.
+# shellcheck disable=SC2154
 umask 022
 unfinished=
 count=0
-# Reason: common.sh sets them.
-# shellcheck disable=SC2154
 
 # A point at which tests interrupt; only in a folder, never on a machine.
 point() {
@@ -52,6 +53,16 @@ try() {
     number=$1
     shift
     attempt "$@" || :
+}
+
+# The same with a program; LINE is what stays to be done when it fails.
+program() {
+    number=$1
+    line=$2
+    shift 2
+    # Reason: one that the machine does not have will not be there the next time.
+    command -v "$1" >/dev/null || return 0
+    attempt "$@" || unfinished="$unfinished$line$nl"
 }
 
 attempt() {
@@ -122,7 +133,7 @@ blame() {
         case $guilty in
         "" | *"$nl$1$nl"*)
             code=1
-            unfinished="$unfinished$verb $1$nl"
+            unfinished="$unfinished$verb '$1'$nl"
             ;;
         esac
         printf '= %s %s %s %s\n' "$number" $code "$began" "$up"
@@ -250,10 +261,6 @@ inner() {
     INNER=$(exec sh -c 'echo $PPID')
     check_base
     step
-    (
-        umask 077
-        mkdir -p "$STATE/generations" "$STATE/blobs"
-    ) || exit $FAILED
     sweep
     umask 077
     intend
@@ -266,7 +273,9 @@ inner() {
 
 # Takes the lock to change; one that another has removed meanwhile is no lock.
 hold() {
-    (umask 077 && mkdir -p "${LOCK%/*}") || exit $FAILED
+    mkdir -p "${STATE%/*}" && umask 077 && mkdir -p "$RUN" "$STATE/generations" "$STATE/blobs" ||
+        exit $FAILED
+    umask 022
     while :; do
         exec 9>>"$LOCK"
         lock -x
@@ -286,7 +295,12 @@ outer() {
     places
     leftovers
     [ $code -lt 128 ] || code=$KILLED
-    : >"$LOCK"
-    [ -z "$ROOT" ] || rm -f "$LOCK"
+    if [ -d "$ARMED" ]; then
+        echo "$ID $code" >"$ARMED/.finished" && mv "$ARMED/.finished" "$ARMED/finished"
+    elif [ -n "$ROOT" ]; then
+        rm -f "$LOCK"
+    else
+        : >"$LOCK"
+    fi
     exit $code
 }

@@ -125,7 +125,7 @@ look() {
             esac
         done
         for path in $originals; do
-            set -- "$@" "$path" -
+            set -- "$@" "$path" '~'
         done
     fi
     kinds=
