@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.tasks import task
 
-from toolbox.tasks import show
+from toolbox.tasks import change, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -363,4 +363,4 @@ def _configs(
     ]
 
 
-ns = Collection("host", setup, render, ignition, why)
+ns = Collection("host", setup, render, ignition, why, change.plan, change.apply)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolbox.lib.core.report import Finding
+    from toolbox.lib.reconfigure.confirm import Connect
     from toolbox.lib.reconfigure.engine import Engine
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.session import Session
@@ -109,21 +110,25 @@ def carry_out(seen: Prospect, engine: Engine) -> ChangeReport:
     return report
 
 
-def engine_of(name: str, session: Session, seen: Prospect) -> Engine:
+def engine_of(
+    name: str, session: Session, seen: Prospect, connect: Connect | None = None
+) -> Engine:
     """Return the engine that does what has to be done to a machine.
 
     Args:
         name: One of `ENGINES`.
         session: The machine.
         seen: What was decided.
+        connect: Opens a new connection, over which a risky change is confirmed.
     """
+    known, kept = seen.survey.record, record.keepsakes(seen.desired)
     if name == SALT:
         from toolbox.lib.reconfigure.salt.engine import Salt
 
-        return Salt(session, seen.survey.record, record.keepsakes(seen.desired))
+        return Salt(session, known, kept, connect)
     from toolbox.lib.reconfigure.direct import Direct
 
-    return Direct(session, seen.survey.record, record.keepsakes(seen.desired))
+    return Direct(session, known, kept, connect)
 
 
 def into(root: Path, desired: DesiredState, engine: str) -> tuple[Prospect, ChangeReport]:

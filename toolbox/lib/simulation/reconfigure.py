@@ -20,6 +20,7 @@ from toolbox.lib.transport.ssh import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.core.report import Finding
@@ -57,6 +58,10 @@ class Reached:
     def name(self) -> str:
         """Name of its host."""
         return self.target.host.name
+
+    def again(self) -> AbstractContextManager[Session]:
+        """Open a session over a new connection."""
+        return remote(self.client, self.name, fresh=True)
 
     def desired(self, config: IgnitionConfig) -> DesiredState:
         """Return what it shall hold by a config, the files of its place included."""
@@ -161,7 +166,8 @@ def carry_out(
     def one(pair: tuple[Reached, Prospect]) -> ChangeReport:
         machine, seen = pair
         with remembered(where, machine.target, seen.desired):
-            return change.carry_out(seen, change.engine_of(engine, machine.session, seen))
+            made = change.engine_of(engine, machine.session, seen, machine.again)
+            return change.carry_out(seen, made)
 
     return parallel.each(one, pairs, most=MOST)
 
