@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure import activation, look, record
+from toolbox.lib.reconfigure import look, record
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.engine import ChangeReport
 from toolbox.lib.reconfigure.session import local
@@ -75,7 +75,7 @@ def prospect(session: Session, desired: DesiredState, *, engine: str = DIRECT) -
         desired: What it shall hold.
         engine: Name of the engine that would do it.
     """
-    survey = look.survey(session, desired, units=activation.units(desired, ()))
+    survey = look.survey(session, desired)
     plan = decide(desired, survey, now=now(), who=who(), engine=engine)
     return Prospect(session.name, desired, survey, plan)
 

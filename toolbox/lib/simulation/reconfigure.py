@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane import pipeline
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.reconfigure import change, words
 from toolbox.lib.reconfigure.desired import derive
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Machines that are worked on at once."""
+CHECK_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,47 @@ def carry_out(
             return change.carry_out(seen, made)
 
     return parallel.each(one, pairs, most=MOST)
+
+
+def apply(
+    project: Project, pairs: Sequence[tuple[Reached, Prospect]], engine: str, check: str = ""
+) -> tuple[ChangeReport, ...]:
+    """Change machines while nobody else works on the simulation, and see that they are well.
+
+    Args:
+        project: The project.
+        pairs: The machines and what has to be done to each.
+        engine: Name of the engine that does it.
+        check: Command for a machine's shell that must succeed; a machine on which it fails
+            goes back to what it was.
+
+    Raises:
+        ToolboxError: Some of it failed, after all have come to an end.
+    """
+    where = layout.of(project)
+    alone = any(machine.target.simulated for machine, _ in pairs)
+    lock = exclusive(where.folder / "lock", what=f"simulation of {project.name}")
+    with lock if alone else nullcontext():
+        reports = carry_out(where, pairs, engine)
+        if check:
+            parallel.each(lambda pair: _checked(where, *pair, check), pairs, most=MOST)
+    return reports
+
+
+def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> None:
+    """Run a check on a machine; bring it back to what it was when that fails."""
+    result = machine.client.run(machine.name, check, timeout=CHECK_SECONDS, check=False)
+    if result.ok:
+        return
+    said = "".join(f"\n{line}" for line in (result.tail("stdout"), result.tail()) if line)
+    message = f"{machine.name}: the check failed with exit code {result.exit_code}{said}"
+    if seen.plan.base is None:
+        raise ToolboxError(message, hint="there is no generation to go back to")
+    back = return_to(where, machine, seen.plan.base)
+    raise ToolboxError(
+        f"{message}\nall was taken back, as generation {back.generation}",
+        hint="mend the cause and apply again",
+    )
 
 
 @contextmanager
