@@ -41,14 +41,21 @@ def _lines(plan: Plan, *, diffs: bool) -> Iterator[str]:
         yield f"{SIGNS[user.change]} user {user.user.name}{_listed(user)}"
     for node in plan.nodes:
         yield f"{SIGNS[node.change]} {_quoted(node.path)}  {_facts(node)}"
-        if diffs:
-            yield from (f"    {_quoted(line)}" for line in node.diff.splitlines())
+        yield from (f"    {_quoted(line)}" for line in node.diff.splitlines() if diffs)
+    yield from _effects(plan)
+    yield from _warnings(plan)
+
+
+def _effects(plan: Plan) -> Iterator[str]:
     for command in plan.commands:
         yield f"! {shlex.join(command)}"
     if plan.reload:
         yield "! systemctl daemon-reload"
     for action in plan.units:
         yield f"! {action.verb} {action.unit}{_because(action)}"
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
     for name in plan.provisioning:
         yield f"? {name} differs, and takes effect at a first boot only: needs re-provisioning"
     for reason in plan.risky:
@@ -81,9 +88,8 @@ def _contents(node: NodeChange) -> Iterator[str]:
     """Yield what is to say about contents that are not shown."""
     if node.remote is not None:
         yield f"from {node.remote.partition('?')[0]}"
-    if node.secret and node.kind is Kind.FILE and "contents" in (*node.reasons, node.change.value):
-        yield SECRET
-    elif node.secret and node.kind is Kind.FILE and node.change is not Change.CHANGED:
+    shown = node.change is not Change.CHANGED or "contents" in node.reasons
+    if node.secret and node.kind is Kind.FILE and shown:
         yield SECRET
     elif node.contents is not None and not node.diff and node.contents.size:
         kind = "" if is_text(node.contents.reveal()) else "binary, "
