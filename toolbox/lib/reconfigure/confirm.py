@@ -71,9 +71,7 @@ def arm(job: jobs.Job, plan: Plan, *, machine: bool, limit: int = LIMIT_SECONDS)
     ]
 
 
-def _effects(
-    number: int, plan: Plan, units: list[UnitAction], *, machine: bool
-) -> Iterable[str]:
+def _effects(number: int, plan: Plan, units: list[UnitAction], *, machine: bool) -> Iterable[str]:
     if not machine:
         return
     for command in plan.commands:
@@ -109,9 +107,7 @@ def _accounts(job: jobs.Job, plan: Plan, number: int) -> list[str]:
             lines.append(jobs.line(number, "home_back", item.user.name, must=False))
         elif item.change is Change.CHANGED and "keys" in item.reasons:
             job.saved.append(_saving("save_keys", f"k{count}", item.user.name))
-            lines.append(
-                jobs.line(number, "restore_keys", f"k{count}", item.user.name, must=False)
-            )
+            lines.append(jobs.line(number, "restore_keys", f"k{count}", item.user.name, must=False))
     return lines
 
 

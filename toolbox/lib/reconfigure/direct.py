@@ -201,9 +201,7 @@ def _node(job: jobs.Job, node: NodeChange, known: Mapping[str, str]) -> None:
         job.do(number, function, node.path, *words)
 
 
-def _made(
-    job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str]
-) -> tuple[str, ...]:
+def _made(job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str]) -> tuple[str, ...]:
     """Return the function that makes a node, and what it is given behind the path."""
     owner = f"{_owner(node.user)}:{_owner(node.group)}"
     if node.kind is Kind.LINK:

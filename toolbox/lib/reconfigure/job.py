@@ -133,9 +133,7 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
     packed = gzip.compress(data, 6, mtime=0) if len(data) >= COMPRESSED_FROM else data
     smaller = len(packed) < len(data)
     files = [text, packed if smaller else data]
-    reply = session.run(
-        start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS
-    )
+    reply = session.run(start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS)
     _check(session, reply)
     return Outcome(tuple(read(reply.stdout, job.told)), reply.exit_code, reply.seconds)
 

@@ -35,13 +35,12 @@ UNIT = re.compile(
     r"\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)"
 )
 
+
 class BusyError(ToolboxError):
     """Somebody else is changing the machine."""
 
 
-def survey(
-    session: Session, desired: DesiredState, *, patience: int = PATIENCE_SECONDS
-) -> Survey:
+def survey(session: Session, desired: DesiredState, *, patience: int = PATIENCE_SECONDS) -> Survey:
     """Return what a machine holds where something is desired or was put before.
 
     Args:
