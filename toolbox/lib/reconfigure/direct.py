@@ -141,7 +141,7 @@ def write(plan: Plan, *, machine: bool, known: Mapping[str, str] | None = None) 
     _accounts(job, plan, gone=False)
     for node in plan.nodes:
         _node(job, node, known or {})
-    _labels(job, plan)
+    label(job, plan)
     if machine:
         for command in plan.commands:
             number = job.number(shlex.join(command), "run")
@@ -233,9 +233,9 @@ def _owner(owner: str | int) -> str:
     return "0" if owner == "root" else str(owner)
 
 
-def _labels(job: jobs.Job, plan: Plan) -> None:
-    gone = Change.REMOVED
-    written = [node.path for node in plan.nodes if node.change is not gone or node.restored]
+def label(job: jobs.Job, plan: Plan) -> None:
+    """Let what was written get the SELinux labels that its place has, where there are any."""
+    written = [node.path for node in plan.nodes if node.change is not Change.REMOVED or node.restored]
     if written:
         job.do(job.number("SELinux labels", "restored"), "labels", *written, must=False)
 

@@ -17,7 +17,7 @@ from toolbox.lib.reconfigure.engine import Done
 from toolbox.lib.reconfigure.session import SHELL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.session import Reply, Session
@@ -61,6 +61,7 @@ class Job:
         saved: What is saved before, for that.
         limit: Seconds within which it has to be confirmed; None where it stays without.
         key: What tells it from others.
+        reader: Reads what its script says, where that is more than `read` knows.
     """
 
     bundle: Bundle = field(default_factory=Bundle)
@@ -72,6 +73,7 @@ class Job:
     saved: list[str] = field(default_factory=list)
     limit: int | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    reader: Callable[[bytes], Iterable[Done]] | None = None
 
     def number(self, what: str, action: str) -> int:
         """Return a number by which something will be told of."""
@@ -135,7 +137,8 @@ def carry_out(session: Session, plan: Plan, job: Job, *, patience: int = 60) -> 
     files = [text, packed if smaller else data]
     reply = session.run(start(name, *files, packed=smaller), files=files, deadline=DEADLINE_SECONDS)
     _check(session, reply)
-    return Outcome(tuple(read(reply.stdout, job.told)), reply.exit_code, reply.seconds)
+    done = job.reader(reply.stdout) if job.reader else read(reply.stdout, job.told)
+    return Outcome(tuple(done), reply.exit_code, reply.seconds)
 
 
 def start(name: str, text: bytes, data: bytes, *, packed: bool) -> str:
