@@ -69,9 +69,7 @@ def plan(
 
 def _planned(name: Sequence[str] | None, *, as_json: bool) -> bool:
     """Show what would change; tell whether anything would."""
-    from toolbox.lib.reconfigure.change import DIRECT
-
-    with _prospects(name, DIRECT) as (_project, pairs, findings):
+    with prospects(name) as (_project, pairs, findings):
         ok = not any(seen.errors for _machine, seen in pairs)
         if as_json:
             show.emit("host.plan", [_item(*pair) for pair in pairs], findings=findings, ok=ok)
@@ -92,20 +90,30 @@ def _planned(name: Sequence[str] | None, *, as_json: bool) -> bool:
 
 
 @contextmanager
-def _prospects(
-    name: Sequence[str] | None, engine: str
-) -> Iterator[tuple[Project, list[tuple[Reached, Prospect]], tuple[Any, ...]]]:
-    """Yield the project, its machines with what has to be done to each, and what is to say."""
+def prospects(
+    name: Sequence[str] | None, engine: str = "direct"
+) -> Iterator[tuple[Project, list[tuple[Reached, Prospect]], tuple[Finding, ...]]]:
+    """Yield the project, machines with what has to be done to each, and what is to say.
+
+    Args:
+        name: Names of hosts as they were given.
+        engine: Name of the engine that would do it.
+    """
     from toolbox.lib.simulation import reconfigure
 
-    with _reached(name) as (project, machines):
+    with reached(name) as (project, machines):
         found = reconfigure.rendered(project, machines)
         seen = reconfigure.prospects(machines, found.configs, engine)
         yield project, list(zip(machines, seen, strict=True)), found.findings
 
 
 @contextmanager
-def _reached(name: Sequence[str] | None) -> Iterator[tuple[Project, tuple[Reached, ...]]]:
+def reached(name: Sequence[str] | None) -> Iterator[tuple[Project, tuple[Reached, ...]]]:
+    """Yield the project and the machines of its hosts.
+
+    Args:
+        name: Names of hosts as they were given.
+    """
     from toolbox.lib.simulation import reconfigure
 
     project, hosts, named = _hosts(name)
@@ -176,18 +184,19 @@ def apply(  # noqa: PLR0913 - the options of a task
     if root:
         _into_folder(name, engine, root, as_json=json)
         return
-    with _prospects(name, engine) as (project, pairs, findings):
+    with prospects(name, engine) as (project, pairs, findings):
         changing = [pair for pair in pairs if not pair[1].nothing]
         for machine, seen in changing:
             _tell(machine, seen)
-        _agreed([machine for machine, _ in changing], yes=yes)
+        agreed([machine for machine, _ in changing], yes=yes)
         reports = _carry_out(project, changing, engine, check)
-        rows = _rows(pairs, dict(zip([m.name for m, _ in changing], reports, strict=True)))
+        told = dict(zip([machine.name for machine, _ in changing], reports, strict=True))
+        rows = [row(machine, seen, told.get(machine.name)) for machine, seen in pairs]
     if json:
         show.emit("host.apply", rows, findings=findings)
     show.findings(findings)
-    for row in rows if not json else ():
-        show.data(f"{row['host']} ({row['machine']}): {_sentence(row)}")
+    for item in rows if not json else ():
+        show.data(f"{item['host']} ({item['machine']}): {_sentence(item)}")
     if changing:
         show.next_step(
             f"{show.program()} host.history tells what was applied, host.rollback undoes it"
@@ -202,8 +211,17 @@ def _tell(machine: Reached, seen: Prospect) -> None:
         note(f"{machine.name}: {line}" if line else "")
 
 
-def _agreed(machines: Sequence[Reached], *, yes: bool) -> None:
-    """Ask whether real machines may be changed; simulated ones are for trying things."""
+def agreed(machines: Sequence[Reached], *, yes: bool) -> None:
+    """Ask whether real machines may be changed; simulated ones are for trying things.
+
+    Args:
+        machines: The machines.
+        yes: Whether that was said beforehand.
+
+    Raises:
+        HabitatError: There is nobody to ask.
+        ToolboxError: The answer is no.
+    """
     from toolbox.lib.core.errors import HabitatError
 
     real = [f"{m.name} ({m.target.words})" for m in machines if not m.target.simulated]
@@ -228,36 +246,53 @@ def _carry_out(
         return reconfigure.apply(project, pairs, engine, check)
 
 
-def _rows(
-    pairs: Sequence[tuple[Reached, Prospect]], reports: dict[str, ChangeReport]
-) -> list[dict[str, Any]]:
+def row(machine: Reached, seen: Prospect, report: ChangeReport | None) -> dict[str, Any]:
+    """Return what became of a machine, as data.
+
+    Args:
+        machine: The machine.
+        seen: What had to be done.
+        report: What was done; None for nothing.
+    """
     from dataclasses import asdict
 
-    rows = []
-    for machine, seen in pairs:
-        report = reports.get(machine.name)
-        known = seen.survey.record
-        rows.append(
-            {
-                "host": machine.name,
-                "machine": machine.target.words,
-                "action": "changed" if report else "unchanged",
-                "engine": report.engine if report else "",
-                "generation": report.generation if report else known.generation if known else 0,
-                "done": [asdict(item) for item in report.done] if report else [],
-                "seconds": round(report.seconds, 2) if report else 0.0,
-            }
-        )
-    return rows
+    return {
+        "host": machine.name,
+        "machine": machine.target.words,
+        "action": "changed" if report else "unchanged",
+        "engine": report.engine if report else "",
+        "generation": report.generation if report else seen.generation,
+        "done": [asdict(item) for item in report.done] if report else [],
+        "seconds": round(report.seconds, 2) if report else 0.0,
+    }
 
 
-def _sentence(row: dict[str, Any]) -> str:
-    if row["action"] == "unchanged":
-        return f"nothing to do, generation {row['generation']}"
-    count = len(row["done"])
+def _sentence(item: dict[str, Any]) -> str:
+    if item["action"] == "unchanged":
+        return f"nothing to do, generation {item['generation']}"
+    count = len(item["done"])
     things = f"{count} thing{'s' if count != 1 else ''}"
-    how = f"by {row['engine']} in {row['seconds']:.1f} s"
-    return f"{things} done {how}, generation {row['generation']}"
+    how = f"by {item['engine']} in {item['seconds']:.1f} s"
+    return f"{things} done {how}, generation {item['generation']}"
+
+
+def single(name: Sequence[str] | None) -> Host:
+    """Return the one host that is meant.
+
+    Args:
+        name: Names of hosts as they were given.
+
+    Raises:
+        UsageError: There are several.
+    """
+    from toolbox.lib.core.errors import UsageError
+
+    _project, hosts, _ = _hosts(name)
+    if len(hosts) != 1:
+        message = "one host at a time: which one is meant?"
+        hint = f"name one of {', '.join(host.name for host in hosts)}"
+        raise UsageError(message, hint=hint)
+    return hosts[0]
 
 
 def _into_folder(name: Sequence[str] | None, engine: str, root: str, *, as_json: bool) -> None:
@@ -265,23 +300,19 @@ def _into_folder(name: Sequence[str] | None, engine: str, root: str, *, as_json:
     from pathlib import Path
 
     from toolbox.lib.butane import pipeline
-    from toolbox.lib.core.errors import UsageError
     from toolbox.lib.reconfigure import change
     from toolbox.lib.reconfigure.desired import derive
     from toolbox.lib.simulation import keys
 
-    project, hosts, _ = _hosts(name)
-    if len(hosts) != 1:
-        message = "a folder stands for one machine"
-        hint = f"name one of {', '.join(host.name for host in hosts)}"
-        raise UsageError(message, hint=hint)
-    outcomes = pipeline.every(project, hosts, keys.held(project))
+    host = single(name)
+    project, _, _ = _hosts(name)
+    outcomes = pipeline.every(project, [host], keys.held(project))
     (config,) = pipeline.accepted(outcomes).values()
     seen, report = change.into(Path(root), derive(config), engine)
-    show_folder("host.apply", seen, report, pipeline.findings(outcomes), as_json=as_json)
+    tell_folder("host.apply", seen, report, pipeline.findings(outcomes), as_json=as_json)
 
 
-def show_folder(
+def tell_folder(
     name: str,
     seen: Prospect,
     report: ChangeReport,
@@ -289,7 +320,15 @@ def show_folder(
     *,
     as_json: bool,
 ) -> None:
-    """Print what was done to a folder that stands for a machine."""
+    """Print what was done to a folder that stands for a machine.
+
+    Args:
+        name: Name of the task.
+        seen: What had to be done.
+        report: What was done.
+        findings: What is to say about what a person wrote.
+        as_json: Whether it is printed as JSON.
+    """
     from dataclasses import asdict
 
     from toolbox.lib.reconfigure import words

@@ -12,10 +12,12 @@ from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure import look, record
 from toolbox.lib.reconfigure.decide import decide
+from toolbox.lib.reconfigure.direct import Direct
 from toolbox.lib.reconfigure.engine import ChangeReport
 from toolbox.lib.reconfigure.session import local
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolbox.lib.core.report import Finding
@@ -50,6 +52,11 @@ class Prospect:
     def nothing(self) -> bool:
         """Whether the machine is as it shall be and knows it."""
         return self.plan.nothing and self.plan.record is None
+
+    @property
+    def generation(self) -> int:
+        """Number of the generation that the machine is now."""
+        return self.survey.record.generation if self.survey.record else 0
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -111,7 +118,11 @@ def carry_out(seen: Prospect, engine: Engine) -> ChangeReport:
 
 
 def engine_of(
-    name: str, session: Session, seen: Prospect, connect: Connect | None = None
+    name: str,
+    session: Session,
+    seen: Prospect,
+    connect: Connect | None = None,
+    states: Sequence[Path] = (),
 ) -> Engine:
     """Return the engine that does what has to be done to a machine.
 
@@ -120,15 +131,16 @@ def engine_of(
         session: The machine.
         seen: What was decided.
         connect: Opens a new connection, over which a risky change is confirmed.
+        states: Folders of a person's own Salt states, those that win first.
     """
-    known, kept = seen.survey.record, record.keepsakes(seen.desired)
-    if name == SALT:
-        from toolbox.lib.reconfigure.salt.engine import Salt
+    kept = record.keepsakes(seen.desired)
+    direct = Direct(session, seen.survey.record, kept, connect)
+    if name != SALT:
+        return direct
+    from toolbox.lib.reconfigure.salt import sources
+    from toolbox.lib.reconfigure.salt.engine import Salt
 
-        return Salt(session, known, kept, connect)
-    from toolbox.lib.reconfigure.direct import Direct
-
-    return Direct(session, known, kept, connect)
+    return Salt(direct, sources.read(states))
 
 
 def into(root: Path, desired: DesiredState, engine: str) -> tuple[Prospect, ChangeReport]:
@@ -146,8 +158,7 @@ def into(root: Path, desired: DesiredState, engine: str) -> tuple[Prospect, Chan
     with local(root) as session:
         seen = prospect(session, desired, engine=engine)
         if seen.nothing:
-            known = seen.survey.record
-            return seen, ChangeReport(engine, generation=known.generation if known else 0)
+            return seen, ChangeReport(engine, generation=seen.generation)
         return seen, carry_out(seen, engine_of(engine, session, seen))
 
 

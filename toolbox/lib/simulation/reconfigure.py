@@ -10,36 +10,37 @@ from toolbox.lib.butane import pipeline
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
-from toolbox.lib.core.steps import note, step
-from toolbox.lib.reconfigure import change, words
+from toolbox.lib.reconfigure import change, history
 from toolbox.lib.reconfigure.desired import derive
+from toolbox.lib.reconfigure.engine import ChangeReport
+from toolbox.lib.reconfigure.record import keepsakes
 from toolbox.lib.reconfigure.session import remote
 from toolbox.lib.simulation import keys, layout, reach, record
-from toolbox.lib.simulation.reach import Target
-from toolbox.lib.simulation.start import CHANGED, UNCHANGED
 from toolbox.lib.transport.ssh import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.engine import ChangeReport
+    from toolbox.lib.reconfigure.history import Generation
     from toolbox.lib.reconfigure.session import Session
     from toolbox.lib.reconfigure.state import DesiredState
+    from toolbox.lib.reconfigure.vault import Vault
     from toolbox.lib.simulation.layout import Layout
-    from toolbox.lib.simulation.neighbours import Neighbours
-    from toolbox.lib.simulation.plan import Plan
-    from toolbox.lib.simulation.start import Running
+    from toolbox.lib.simulation.reach import Target
     from toolbox.lib.transport.ssh import Client
 
 MOST = 20
 """Machines that are worked on at once."""
 CHECK_SECONDS = 300.0
+STATES = "salt"
+"""Folder of Salt states, of a host and of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,15 @@ class Reached:
         target: The machine.
         session: A root shell on it.
         client: The connection that the session goes over.
+        vault: Secrets of what it was before.
+        states: Folders of Salt states that the project has for it.
     """
 
     target: Target
     session: Session
     client: Client
+    vault: Vault
+    states: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,6 +73,19 @@ class Reached:
     def desired(self, config: IgnitionConfig) -> DesiredState:
         """Return what it shall hold by a config, the files of its place included."""
         return derive(config, self.target.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A machine that was brought back to an earlier generation.
+
+    Attributes:
+        prospect: What had to be done.
+        report: What was done.
+    """
+
+    prospect: Prospect
+    report: ChangeReport
 
 
 @contextmanager
@@ -100,6 +118,8 @@ def reached(
                 target,
                 sessions.enter_context(remote(ssh, target.host.name)),
                 ssh,
+                where.vault(target.host.name, key),
+                (target.host.folder / STATES, project.root / STATES),
             )
             for target in found
         )
@@ -168,7 +188,8 @@ def carry_out(
     def one(pair: tuple[Reached, Prospect]) -> ChangeReport:
         machine, seen = pair
         with remembered(where, machine.target, seen.desired):
-            made = change.engine_of(engine, machine.session, seen, machine.again)
+            machine.vault.keep(keepsakes(seen.desired))
+            made = change.engine_of(engine, machine.session, seen, machine.again, machine.states)
             return change.carry_out(seen, made)
 
     return parallel.each(one, pairs, most=MOST)
@@ -190,13 +211,37 @@ def apply(
         ToolboxError: Some of it failed, after all have come to an end.
     """
     where = layout.of(project)
-    alone = any(machine.target.simulated for machine, _ in pairs)
-    lock = exclusive(where.folder / "lock", what=f"simulation of {project.name}")
-    with lock if alone else nullcontext():
+    with _alone(project, where, [machine for machine, _ in pairs]):
         reports = carry_out(where, pairs, engine)
         if check:
             parallel.each(lambda pair: _checked(where, *pair, check), pairs, most=MOST)
     return reports
+
+
+def roll_back(project: Project, machine: Reached, number: int, engine: str) -> Returned:
+    """Bring a machine back to what it was, while nobody else works on the simulation.
+
+    Args:
+        project: The project.
+        machine: The machine.
+        number: The generation.
+        engine: Name of the engine that does it.
+
+    Raises:
+        ToolboxError: It cannot be had again, or some of it failed.
+    """
+    where = layout.of(project)
+    with _alone(project, where, [machine]):
+        return return_to(where, machine, number, engine)
+
+
+def _alone(
+    project: Project, where: Layout, machines: Sequence[Reached]
+) -> AbstractContextManager[None]:
+    """Hold the lock of the simulation, where machines of it are among these."""
+    if not any(machine.target.simulated for machine in machines):
+        return nullcontext()
+    return exclusive(where.folder / "lock", what=f"simulation of {project.name}")
 
 
 def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> None:
@@ -208,11 +253,39 @@ def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> Non
     message = f"{machine.name}: the check failed with exit code {result.exit_code}{said}"
     if seen.plan.base is None:
         raise ToolboxError(message, hint="there is no generation to go back to")
-    back = return_to(where, machine, seen.plan.base)
-    raise ToolboxError(
-        f"{message}\nall was taken back, as generation {back.generation}",
-        hint="mend the cause and apply again",
-    )
+    back = return_to(where, machine, seen.plan.base).report
+    message += f"\nall was taken back, as generation {back.generation}"
+    raise ToolboxError(message, hint="mend the cause and apply again")
+
+
+def histories(machines: Sequence[Reached]) -> tuple[tuple[Generation, ...], ...]:
+    """Return the generations that each machine remembers, the oldest first."""
+    return parallel.each(lambda machine: history.generations(machine.session), machines, most=MOST)
+
+
+def return_to(
+    where: Layout, machine: Reached, number: int, engine: str = change.DIRECT
+) -> Returned:
+    """Bring a machine back to what it was; that makes a new generation.
+
+    Args:
+        where: Layout of the simulation.
+        machine: The machine.
+        number: The generation.
+        engine: Name of the engine that does it.
+
+    Returns:
+        What was decided, and what was done.
+
+    Raises:
+        ToolboxError: It cannot be had again, or some of it failed.
+    """
+    desired = history.state(machine.session, number, machine.vault)
+    seen = change.prospect(machine.session, desired, engine=engine)
+    if seen.nothing:
+        return Returned(seen, ChangeReport(engine, generation=seen.generation))
+    (report,) = carry_out(where, [(machine, seen)], engine)
+    return Returned(seen, report)
 
 
 @contextmanager
@@ -234,73 +307,3 @@ def remembered(where: Layout, target: Target, desired: DesiredState) -> Iterator
     replace(known, config=record.UNCONFIGURED).save(path)
     yield
     replace(known, config=desired.config).save(path)
-
-
-def settle(
-    where: Layout,
-    plans: Sequence[Plan],
-    machines: Sequence[Running],
-    ssh: Client,
-    told: Neighbours,
-) -> tuple[Running, ...]:
-    """Change the machines of a simulation whose config is another one by now.
-
-    Args:
-        where: Layout of the simulation.
-        plans: What each machine shall be.
-        machines: The machines, up, in the same order.
-        ssh: Reaches them.
-        told: What they are told of each other.
-
-    Returns:
-        All machines, with what was changed on them.
-
-    Raises:
-        ToolboxError: Some cannot be changed, or not all of it went well.
-    """
-    pairs = [
-        (item, machine)
-        for item, machine in zip(plans, machines, strict=True)
-        if item.changed and machine.config != item.config.sha256
-    ]
-    if not pairs:
-        return tuple(machines)
-    names = ", ".join(item.host.name for item, _ in pairs)
-    with step(f"Change {names}"), ExitStack() as sessions:
-        configs = {item.host.name: item.config for item, _ in pairs}
-        begun = [
-            Reached(
-                Target(item.host, machine.endpoint, told.files(item.host.name), simulated=True),
-                sessions.enter_context(remote(ssh, item.host.name)),
-                ssh,
-            )
-            for item, machine in pairs
-        ]
-        try:
-            seen = prospects(begun, configs, change.DIRECT)
-            for prospect in seen:
-                tell(prospect)
-            carry_out(where, list(zip(begun, seen, strict=True)), change.DIRECT)
-        except ToolboxError as error:
-            # Reason: a machine that cannot become what is wanted can always be made anew.
-            error.hint = error.hint or "a new machine: invoke sim --fresh"
-            raise
-    lines = {item.name: words.lines(item.plan) for item in seen}
-    return tuple(
-        replace(
-            machine,
-            config=configs[machine.host.name].sha256,
-            action=CHANGED if machine.action == UNCHANGED else machine.action,
-            changes=tuple(lines[machine.host.name]),
-        )
-        if machine.host.name in configs
-        else machine
-        for machine in machines
-    )
-
-
-def tell(seen: Prospect) -> None:
-    """Say what has to be done to a machine."""
-    lines = words.lines(seen.plan) or ["nothing that matters to it"]
-    for line in lines:
-        note(f"{seen.name}: {line}")

@@ -14,6 +14,8 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import note
 from toolbox.lib.reconfigure import firstboot
+from toolbox.lib.reconfigure.desired import derive
+from toolbox.lib.reconfigure.record import keepsakes
 from toolbox.lib.simulation import boot, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import SSH
@@ -189,6 +191,9 @@ class Starter:
         # Reason: its disk may have seen half a boot, if QEMU crashed before.
         snapshots.stand_on(item.image.disk, domain.disk, gibibytes=item.host.sim.disk)
         wrapped = firstboot.config(item.config, self.told.files(name))
+        vault = self.where.vault(name, self.identity.provision_key)
+        # Reason: the machine keeps no secrets of what it was, and may be asked to be that again.
+        vault.keep(keepsakes(derive(item.config)))
         boot.ignite(self.hypervisor, domain, item.image, wrapped, handover)
         return MADE, ""
 

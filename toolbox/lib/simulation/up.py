@@ -24,11 +24,11 @@ from toolbox.lib.simulation import (
     neighbours,
     network,
     ports,
-    reconfigure,
     record,
 )
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
+from toolbox.lib.simulation.settle import settle
 from toolbox.lib.simulation.snapshot import Snapshot
 from toolbox.lib.simulation.start import UNCHANGED, Starter, set_clock
 from toolbox.lib.stack import identity as identity_stack
@@ -119,7 +119,7 @@ def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator
             with step("Boot"):
                 starter = Starter(where, hypervisor, ssh, identity, told, options.deadline)
                 machines = starter.all(plans, endpoints)
-            machines = reconfigure.settle(where, plans, machines, ssh, told)
+            machines = settle(starter, plans, machines)
             yield Simulation(machines, ssh, identity_changes, changes, shared)
             if options.keep:
                 _keep(where, plans, ssh, hypervisor)
