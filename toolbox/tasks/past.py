@@ -67,7 +67,7 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
         "generation": known.generation if known else None,
         "applied": known.time if known else "",
         "who": known.who if known else "",
-        "current": bool(known) and seen.nothing,
+        "current": known is not None and known.config == seen.desired.config,
         "pending": list(seen.survey.pending),
         "drift": [
             {"what": item.what, "reasons": list(item.reasons), "secret": item.secret}
