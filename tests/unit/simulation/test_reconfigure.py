@@ -54,9 +54,7 @@ class Shell:
         return SimpleNamespace(ok=self.code == 0, exit_code=self.code, tail=tail)
 
 
-def machine(
-    project: Project, *, simulated: bool = True, code: int = 0
-) -> reconfigure.Reached:
+def machine(project: Project, *, simulated: bool = True, code: int = 0) -> reconfigure.Reached:
     """Return a machine whose connections lead nowhere."""
     web = project.hosts[1]
     target = Target(web, Endpoint("web", "127.0.0.1", 20022, "k"), (), simulated=simulated)

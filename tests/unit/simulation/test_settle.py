@@ -40,9 +40,7 @@ def _plans(project: Project, *changed: str) -> list[Any]:
         SimpleNamespace(
             host=host,
             changed=host.name in changed,
-            config=SimpleNamespace(
-                sha256="sha256-new" if host.name in changed else "sha256-old"
-            ),
+            config=SimpleNamespace(sha256="sha256-new" if host.name in changed else "sha256-old"),
         )
         for host in project.hosts
     ]
