@@ -26,23 +26,55 @@ def appended(node: Node, scene: Scene, found: Found | None) -> Blob | None:
     was = scene.placed.get(node.path)
     if found is None:
         return Blob(_original(node.path, scene) + ours.reveal())
-    if found.contents is None:
-        if was and was.appended == ours.size and was.digest == ours.digest:
-            # Reason: it was not shown, so what we know of it has to do.
-            return None
-        before = None if was is None or was.kept else _origin_of(was, node.path, scene)
-        if before is None:
-            message = f"{node.path} is appended to, and is too large or too secret to be read"
-            scene.say("not-readable", message, "give it contents instead")
-            return None
-    else:
-        data = found.contents.reveal()
-        before = base(data, was, node.path, scene)
-        if was and was.appended and before == data and data.endswith(ours.reveal()):
-            # Reason: an apply that was cut off had put it there, and no record says so yet.
-            return None
+    if found.contents is None and was and (was.appended, was.digest) == (ours.size, ours.digest):
+        # Reason: it was not shown, so what we know of it has to do.
+        return None
+    before = _before(node.path, scene, found)
+    if before is None:
+        return None
+    data = found.contents.reveal() if found.contents else b""
+    if was and before == data and data.endswith(ours.reveal()) and not _has(node.path, scene):
+        # Reason: an apply that was cut off had put it there, and no record says so yet.
+        return None
     result = Blob(before + ours.reveal())
     return None if found.digest == result.digest else result
+
+
+def silent(path: str, scene: Scene, found: Found | None) -> Blob | None:
+    """Return the bytes of a file of which a config says only whose it is.
+
+    Args:
+        path: The file.
+        scene: The machine.
+        found: What stands there.
+
+    Returns:
+        What is there without us; None where it is that already.
+    """
+    if found is None:
+        return Blob(_original(path, scene))
+    was = scene.placed.get(path)
+    if was is None or not (was.appended or was.digest or was.source or was.target):
+        return None
+    before = _before(path, scene, found)
+    return None if before is None or Blob(before).digest == found.digest else Blob(before)
+
+
+def _before(path: str, scene: Scene, found: Found) -> bytes | None:
+    """Return what a file holds without us; None, and a finding, where that cannot be known."""
+    was, original = scene.placed.get(path), scene.survey.originals.get(path)
+    whole = was is not None and not was.appended and bool(was.digest or was.source or was.target)
+    if whole and original is not None and original.contents is None:
+        # Reason: it is as in the image, or nobody here knows what the image has.
+        if original.digest == found.digest:
+            return None
+    elif whole:
+        return _original(path, scene)
+    elif found.contents is not None:
+        return base(found.contents.reveal(), was, path, scene)
+    message = f"{path} is appended to, and is too large or too secret to be read"
+    scene.say("not-readable", message, "give it contents instead")
+    return None
 
 
 def base(data: bytes, was: Placed | None, path: str, scene: Scene) -> bytes:
@@ -67,11 +99,8 @@ def base(data: bytes, was: Placed | None, path: str, scene: Scene) -> bytes:
     return data
 
 
-def _origin_of(was: Placed, path: str, scene: Scene) -> bytes | None:
-    original = scene.survey.originals.get(path)
-    if original is None:
-        return b"" if was.digest and not was.appended else None
-    return original.contents.reveal() if original.contents else None
+def _has(path: str, scene: Scene) -> bool:
+    return path in scene.survey.originals
 
 
 def _original(path: str, scene: Scene) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure.activation import ENABLED
 from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.nodes import FILE_MODE
-from toolbox.lib.reconfigure.state import Kind
+from toolbox.lib.reconfigure.state import PRESET, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,11 @@ def of(survey: Survey) -> tuple[Drift, ...]:
     record = survey.record
     if record is None:
         return ()
-    found = [*_paths(record.nodes, survey)]
+    nodes = dict(record.nodes)
+    if record.engine == "ignition":
+        # Reason: which units it disables, Ignition decides when it sees the image.
+        nodes.pop(PRESET, None)
+    found = [*_paths(nodes, survey)]
     for name, words in record.units.items():
         reasons = tuple(_unit(words.split(","), survey.units.get(name)))
         found += [Drift(f"unit {name}", reasons)] if reasons and survey.systemd else []

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure import places, record
-from toolbox.lib.reconfigure.appending import appended
-from toolbox.lib.reconfigure.blob import Blob
+from toolbox.lib.reconfigure.appending import appended, silent
 from toolbox.lib.reconfigure.plan import Change, NodeChange
 from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from toolbox.lib.reconfigure.blob import Blob
     from toolbox.lib.reconfigure.scene import Scene
     from toolbox.lib.reconfigure.state import Node, Remote
     from toolbox.lib.reconfigure.survey import Found
@@ -72,7 +72,8 @@ def _is_way(node: Node, found: Found | None, scene: Scene) -> bool:
     asked = not node.origin.startswith("folder of ")
     if asked or found is None or node.kind is not Kind.DIRECTORY:
         return False
-    return found.kind is Kind.LINK and node.path not in scene.placed
+    was = scene.placed.get(node.path)
+    return found.kind is Kind.LINK and (was is None or was.kind == Kind.DIRECTORY)
 
 
 def _standing(kind: Kind) -> Kind:
@@ -107,11 +108,21 @@ def _wanted(node: Node, scene: Scene, found: Found | None, rewritten: set[str]) 
 def _below(node: Node, scene: Scene, found: Found | None) -> Found | None:
     """Return what would be there without our config, as far as that can be known."""
     original = scene.survey.originals.get(node.path)
-    if original is not None and original.kind is _standing(node.kind):
+    # Reason: what the image has was removed for a folder that overwrites, at its first boot.
+    if original is not None and original.kind is _standing(node.kind) and not node.overwrite:
         return original
     was = scene.placed.get(node.path)
-    forgotten = was is not None and not was.kept and was.mode is not None and node.mode is None
-    return None if forgotten else found
+    if found is None or was is None or was.kept:
+        return found
+    # Reason: what a config said and says no more is as it is for something new.
+    mode = FILE_MODE if node.kind is Kind.FILE else FOLDER_MODE
+    user, _, group = was.owner.partition(":")
+    return replace(
+        found,
+        mode=found.mode if was.mode is None else mode,
+        uid=0 if user else found.uid,
+        gid=0 if group else found.gid,
+    )
 
 
 def _file(node: Node, scene: Scene, found: Found | None) -> NodeChange:
@@ -135,9 +146,7 @@ def _contents(node: Node, scene: Scene, found: Found | None) -> Blob | None:
     if node.contents is not None:
         blob = record.whole(node)
         return None if found and found.digest == blob.digest else blob
-    if node.appended:
-        return appended(node, scene, found)
-    return None if found else Blob(b"")
+    return appended(node, scene, found) if node.appended else silent(node.path, scene, found)
 
 
 def _fetched(base: NodeChange, remote: Remote, scene: Scene, found: Found | None) -> NodeChange:

@@ -55,7 +55,8 @@ def _change(path: str, was: Placed, scene: Scene) -> NodeChange | None:
     found, original = scene.found(path), scene.survey.originals.get(path)
     if was.kind == Kind.DIRECTORY:
         return _folder(path, was, scene)
-    if original is not None and original.kind is not Kind.DIRECTORY:
+    if original is not None:
+        # Reason: a folder of the image comes back with all that is in it.
         return None if found and _same(found, original) else _restored(path, original, scene)
     return _own(path, was, found, scene) if found else None
 

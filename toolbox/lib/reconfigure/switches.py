@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FIXED = frozenset({"static", "generated", "transient", "indirect", "bad"})
 """States of unit files that nobody enables or disables."""
 
+CALLED_ENABLED = frozenset({"static", "indirect", "generated"})
 BY_CONFIG = ("the config",)
 NO_LONGER = ("no config says so any more",)
 
@@ -47,19 +48,34 @@ def _is_for_presets(node: Node) -> bool:
 
 
 def _disabled(desired: DesiredState, survey: Survey) -> frozenset[str]:
-    """Return the units that the image starts, and that shall not start."""
+    """Return the units that Ignition takes for started by the image, and that shall not start."""
     found = survey.nodes.get(PRESET)
     everything = presets.text(desired.units)
     known = everything if found and found.digest == Blob(everything.encode()).digest else ""
     if found and found.contents:
         known = found.contents.reveal().decode(errors="replace")
     lines = {tuple(line.split()) for line in known.splitlines()}
+    texts = {
+        node.path: node.contents.reveal().decode(errors="replace")
+        for node in desired.nodes
+        if node.contents is not None and node.path.startswith(f"{UNITS}/")
+    }
     return frozenset(
         unit.name
         for unit in desired.units
         if unit.enabled is False
-        and (_is_enabled(survey.units.get(unit.name)) or _has_line(unit.name, lines))
+        and (
+            _is_on(survey.units.get(unit.name), texts.get(f"{UNITS}/{parted(unit.name)[0]}"))
+            or _has_line(unit.name, lines)
+        )
     )
+
+
+def _is_on(facts: UnitFacts | None, text: str | None) -> bool:
+    """Tell whether systemctl(1) calls a unit enabled; it does so for one that cannot be."""
+    if text is not None and not installs(text):
+        return True
+    return facts is not None and facts.enabled in ENABLED | CALLED_ENABLED
 
 
 def _has_line(name: str, lines: set[tuple[str, ...]]) -> bool:
