@@ -47,6 +47,8 @@ while read -r kind size digest mark; do
             (eval "$text") </dev/null
             code=$?
         fi
+        set -- "$IN"/*
+        [ ! -e "$1" ] || rm -rf "$@"
         printf '\n%s %s\n' "$mark" "$code"
         printf '\n%s\n' "$mark" >&2
         ;;
