@@ -235,7 +235,8 @@ def _owner(owner: str | int) -> str:
 
 def label(job: jobs.Job, plan: Plan) -> None:
     """Let what was written get the SELinux labels that its place has, where there are any."""
-    written = [node.path for node in plan.nodes if node.change is not Change.REMOVED or node.restored]
+    gone = Change.REMOVED
+    written = [node.path for node in plan.nodes if node.change is not gone or node.restored]
     if written:
         job.do(job.number("SELinux labels", "restored"), "labels", *written, must=False)
 

@@ -57,14 +57,13 @@ def read(
     except ValueError:
         return None
     facts = _text(said, "facts").split()
-    below = {f"{ORIGINALS}{path}" for path in (*asked, *_lines(said, "extra"))}
+    known = {*asked, *_lines(said, "extra")}
+    below = {path for path in _lines(said, "originals") if path.startswith(f"{ORIGINALS}/")}
     intent = "intent" in said
     return Survey(
-        nodes={path: found for path, found in nodes.items() if path in asked or path not in below},
+        nodes={path: found for path, found in nodes.items() if path in known},
         originals={
-            path.removeprefix(ORIGINALS): found
-            for path, found in nodes.items()
-            if path in below and path not in asked
+            path.removeprefix(ORIGINALS): found for path, found in nodes.items() if path in below
         },
         units=_units(_text(said, "units"), units),
         accounts=accounts,

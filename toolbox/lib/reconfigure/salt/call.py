@@ -63,11 +63,11 @@ def failures(output: str) -> str:
         states: dict[str, dict[str, Any]] = json.loads(output)["local"]
         # Reason: of a state that there is not, Salt tells its name nowhere but in the key.
         failed = [
-            item.get("__id__", key.split("_|-")[1])
+            item.get("__id__") or [*key.split("_|-"), key][1]
             for key, item in states.items()
             if item["result"] is False and item.get("__sls__", OURS) == OURS
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "*\n"
     # Reason: a path may have a line feed in it, and only names of units matter as they are.
     return "".join(name.replace("\n", " ") + "\n" for name in failed)

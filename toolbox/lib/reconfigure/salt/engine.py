@@ -53,7 +53,6 @@ class Salt:
         Raises:
             BusyError: Somebody else is changing the machine.
             SessionCut: The connection ended; what was begun goes on there.
-            SaltFailed: Salt did not get as far as the states.
             ToolboxError: It cannot be reached, or has changed since the plan was made; there is no
                 Salt, or no room for it.
         """
@@ -62,7 +61,8 @@ class Salt:
         for node in plan.nodes:
             job.places[posixpath.dirname(node.path)] = None
         for user in plan.users:
-            job.homes[user.user.name] = None
+            if user.user.keys or "keys" in user.reasons:
+                job.homes[user.user.name] = None
         number = job.number(bundle.PROGRAM, "states")
         job.lines += [
             run.opening,
@@ -137,10 +137,13 @@ class _Run:
 def _merged(output: bytes, job: jobs.Job, plan: Plan, run: _Run) -> Iterator[Done]:
     """Yield what was done: Salt's states in the place of the one that ran them."""
     for item in jobs.read(output, job.told):
-        if item.what == bundle.PROGRAM:
-            yield from results.read(_said(output), item.message, run.states, results.hidden(plan))
-        else:
+        if item.what != bundle.PROGRAM:
             yield item
+            continue
+        try:
+            yield from results.read(_said(output), item.message, run.states, results.hidden(plan))
+        except results.SaltFailed as error:
+            yield replace(item, ok=False, message=error.message)
 
 
 def _said(output: bytes) -> bytes:

@@ -79,7 +79,8 @@ class Place:
             "user": self.owner(node.user, "user"),
             "group": self.owner(node.group, "group"),
         }
-        return {key: value for key, value in named.items() if value is not None}
+        # Reason: Salt takes the number 0 for no owner at all.
+        return {key: value or ROOT for key, value in named.items() if value is not None}
 
 
 def translate(plan: Plan, place: Place) -> tuple[State, ...]:
