@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toolbox
+from toolbox.lib.butane.bootstrap import PlaceFile
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.load import load
 from toolbox.lib.pki import standin
@@ -63,6 +64,7 @@ class World:
         plans: What has to be done to each host's machine.
         addresses: Those that are real machines.
         survey: What each holds.
+        place: Files of their place.
         applied: What was applied.
     """
 
@@ -70,6 +72,7 @@ class World:
         self.plans: dict[str, Plan] = {}
         self.addresses: dict[str, str] = {}
         self.survey = Survey(record=THEN)
+        self.place: tuple[PlaceFile, ...] = ()
         self.applied: list[tuple[str, str, str]] = []
 
     @contextmanager
@@ -81,7 +84,9 @@ class World:
     def _machine(self, host: Any) -> Reached:
         address = self.addresses.get(host.name, "127.0.0.1")
         simulated = host.name not in self.addresses
-        target = Target(host, Endpoint(host.name, address, 22, "k"), (), simulated=simulated)
+        target = Target(
+            host, Endpoint(host.name, address, 22, "k"), self.place, simulated=simulated
+        )
         session: Any = SimpleNamespace(name=host.name)
         vault: Any = None
         return Reached(target, session, vault, vault)
@@ -258,6 +263,16 @@ def test_status_of_what_is_well(invoke: Callable[..., Any], world: World) -> Non
 
     world.survey = Survey()
     assert invoke("host.status").code == 0
+
+
+def test_status_of_the_place(invoke: Callable[..., Any], world: World) -> None:
+    """What a simulation itself keeps up to date was changed by nobody's hand."""
+    world.plans, world.place = {"web": Plan()}, (PlaceFile("/etc/motd", "x"),)
+    world.survey = replace(world.survey, nodes={"/etc/motd": Found(Kind.FILE, 0o600, 0, 0)})
+    assert invoke("host.status").code == 0
+
+    world.plans = {"web": CHANGING}
+    assert invoke("host.status").code == 1
 
 
 def test_adopt(invoke: Callable[..., Any], world: World) -> None:

@@ -61,6 +61,8 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
     from toolbox.lib.reconfigure import drift
 
     known = seen.survey.record
+    # Reason: what a machine is told of its place is kept up to date by each `sim`, beside any record.
+    place = {file.path for file in machine.target.place} - {node.path for node in seen.plan.nodes}
     return {
         "host": machine.name,
         "machine": machine.target.words,
@@ -72,6 +74,7 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
         "drift": [
             {"what": item.what, "reasons": list(item.reasons), "secret": item.secret}
             for item in drift.of(seen.survey)
+            if item.what not in place
         ],
     }
 

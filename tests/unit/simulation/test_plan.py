@@ -223,7 +223,7 @@ def test_warm(project: Project) -> None:
     assert (first.reason, first.record.config) == ("new", UNCONFIGURED)
     # Reason: it was cut off before it had its config.
     assert (second.warm, second.fresh, second.changed) == (False, False, True)
-    assert second.reason == "it has no config yet"
+    assert second.reason == "its config is not all on it yet"
 
 
 @pytest.mark.usefixtures("guest")

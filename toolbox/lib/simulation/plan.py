@@ -254,7 +254,7 @@ def _why_provisioned(known: Record | None, config: str, parts: Mapping[str, str]
 def _why_touched(wanted: Record, before: Record | None, *, changed: bool) -> str:
     """Return why a machine that keeps its disk does not stay as it is."""
     hardware = before is not None and before.definition != wanted.definition
-    config = "its config changed" if wanted.config else "it has no config yet"
+    config = "its config changed" if wanted.config else "its config is not all on it yet"
     reasons = [*(["its hardware changed"] if hardware else []), *([config] if changed else [])]
     return ", ".join(reasons)
 

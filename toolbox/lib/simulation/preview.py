@@ -13,6 +13,7 @@ from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
+    from toolbox.lib.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,12 @@ def preview(project: Project) -> tuple[Change, ...]:
     domains, most = libvirt.connect().domains(), cores.per_machine(project)
     plans = plan(where, project.hosts, configs, domains, Options(), most)
     for item in plans:
-        how = "resumed" if item.snapshot else "made anew" if item.fresh else "started again"
-        words = f"{how}: {item.reason}"
+        words = f"{_how(item)}: {item.reason}"
         told.append(Change(f"host {item.host.name}", words if item.reason else "stays as it is"))
     return tuple(told)
+
+
+def _how(item: Plan) -> str:
+    if item.fresh:
+        return "resumed" if item.snapshot else "made anew"
+    return "started again" if item.redefined else "changed"
