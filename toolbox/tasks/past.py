@@ -61,7 +61,7 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
     from toolbox.lib.reconfigure import drift
 
     known = seen.survey.record
-    # Reason: what a machine is told of its place is kept up to date by each `sim`, beside any record.
+    # Reason: each `sim` keeps what a machine is told of its place up to date, beside any record.
     place = {file.path for file in machine.target.place} - {node.path for node in seen.plan.nodes}
     return {
         "host": machine.name,
