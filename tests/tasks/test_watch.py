@@ -73,7 +73,7 @@ def test_what_no_save_mends(invoke: Callable[..., Any], attempts: list[Any]) -> 
 
 def test_broken_project(invoke: Callable[..., Any], attempts: list[Any], folder: Path) -> None:
     """A project that cannot be read is said to be so, at each save."""
-    (folder / "project.yaml").write_text("nam: x\n")
+    (folder / "project.yaml").write_text("title: x\n")
 
     ended = invoke("sim.watch")
 
