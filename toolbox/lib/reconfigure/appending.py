@@ -26,6 +26,8 @@ def appended(node: Node, scene: Scene, found: Found | None) -> Blob | None:
     was = scene.placed.get(node.path)
     if found is None:
         return Blob(_original(node.path, scene) + ours.reveal())
+    if _has(node.path, scene) and found.digest == _expected(node.path, scene, ours):
+        return None
     if found.contents is None and was and (was.appended, was.digest) == (ours.size, ours.digest):
         # Reason: it was not shown, so what we know of it has to do.
         return None
@@ -97,6 +99,11 @@ def base(data: bytes, was: Placed | None, path: str, scene: Scene) -> bytes:
         if Blob(data[at : at + was.appended]).digest == was.digest:
             return data[:at] + data[at + was.appended :]
     return data
+
+
+def _expected(path: str, scene: Scene, ours: Blob) -> str:
+    """Return the digest of what the image has, with what is appended to it."""
+    return Blob(_original(path, scene) + ours.reveal()).digest
 
 
 def _has(path: str, scene: Scene) -> bool:
