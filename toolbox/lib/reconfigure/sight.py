@@ -57,15 +57,13 @@ def read(
     except ValueError:
         return None
     facts = _text(said, "facts").split()
-    originals = {
-        path.removeprefix(ORIGINALS): found for path, found in nodes.items() if path not in asked
-    }
-    below = {f"{ORIGINALS}{path}" for path in (*asked, *_lines(said, "extra"))}
+    known = {*asked, *_lines(said, "extra")}
+    images = set(_lines(said, "originals"))
     intent = "intent" in said
     return Survey(
-        nodes={path: found for path, found in nodes.items() if path in asked or path not in below},
+        nodes={path: found for path, found in nodes.items() if path in known},
         originals={
-            path: found for path, found in originals.items() if f"{ORIGINALS}{path}" in below
+            path.removeprefix(ORIGINALS): found for path, found in nodes.items() if path in images
         },
         units=_units(_text(said, "units"), units),
         accounts=accounts,
