@@ -19,7 +19,7 @@ from toolbox.lib.reconfigure.desired import read
 from toolbox.lib.reconfigure.direct import Direct
 from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan
 from toolbox.lib.reconfigure.record import Record
-from toolbox.lib.reconfigure.salt import call
+from toolbox.lib.reconfigure.salt import bundle, call
 from toolbox.lib.reconfigure.salt.engine import Salt
 from toolbox.lib.reconfigure.state import Kind
 
@@ -202,6 +202,17 @@ def test_a_preview_changes_nothing(root: Path) -> None:
     assert [(item.what, item.ok) for item in done] == [("/etc", True), ("/etc/x", True)]
     assert all(item.message for item in done)
     assert tree(root) == {}
+
+
+def test_a_new_record_alone_needs_no_salt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing but what is remembered changes, no Salt is started, as it would refuse."""
+    monkeypatch.setattr(bundle, "which", lambda _name: None)
+    with session.local(root) as shell:
+        engine = Salt(Direct(shell))
+        assert engine.preview(plan_of()) == ()
+        report = engine.apply(plan_of())
+    assert report.ok
+    assert (root / "var/lib/infra-toolbox/record.json").exists()
 
 
 @needs("salt-call")

@@ -58,15 +58,24 @@ def test_a_persons_own_states_are_told_by_their_functions() -> None:
 
 
 def test_a_failure_is_told_without_its_traceback() -> None:
-    """What a program complained of is the last line of Salt's traceback."""
+    """What a program complained of stands at the end of Salt's traceback."""
     comment = (
         "An exception occurred in this state: Traceback (most recent call last):\n"
-        '  File "x.py", line 1\nsalt.exceptions.CommandExecutionError: Failed to restart: no\n'
+        '  File "x.py", line 1\n'
+        "salt.exceptions.CommandExecutionError: Failed to restart: no\nSee the log.\n"
     )
     failed = item(STATES[1].id, 0, result=False, comment=comment)
     (done,) = results.read(said(**{"module_|-a_|-a_|-run": failed}), "", STATES)
     assert not done.ok
-    assert done.message == "Failed to restart: no"
+    assert done.message == "Failed to restart: no\nSee the log."
+
+
+def test_what_a_program_complained_of_is_told() -> None:
+    """Of a program that failed, its own words are told."""
+    changes = {"retcode": 1, "stderr": "Unit a.service not found.", "stdout": ""}
+    failed = item(STATES[1].id, 0, result=False, changes=changes)
+    (done,) = results.read(said(a=failed), "", STATES)
+    assert done.message == "Unit a.service not found."
 
 
 def test_a_state_that_there_is_not_is_told_by_its_key() -> None:

@@ -236,6 +236,20 @@ def test_the_order_is_that_of_a_change() -> None:
     ]
 
 
+def test_units_are_not_read_anew_for_each() -> None:
+    """Enabling waits for the one reload of the plan; without one it does its own."""
+    action = UnitAction("a b.service", Verb.ENABLE)
+    for reload, expected in ((True, "systemctl --no-reload enable"), (False, "systemctl enable")):
+        state = states.translate(Plan(units=(action,), reload=reload), MACHINE)[0]
+        assert state.arguments == {"name": f"{expected} -- 'a b.service'"}
+
+
+def test_a_unit_that_cannot_reload_is_restarted() -> None:
+    """What is to read its files anew is restarted where it cannot do that."""
+    (state,) = states.translate(Plan(units=(UnitAction("a.service", Verb.RELOAD),)), MACHINE)
+    assert state.arguments == {"name": "systemctl reload-or-restart -- a.service"}
+
+
 def test_a_folder_has_no_units() -> None:
     """Where no systemd is, nothing is done to units, and no program is run."""
     ids = [state.id for state in states.translate(WHOLE, Place("/r", systemd=False))]

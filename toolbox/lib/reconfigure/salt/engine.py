@@ -16,6 +16,7 @@ from toolbox.lib.reconfigure import session
 from toolbox.lib.reconfigure.direct import label
 from toolbox.lib.reconfigure.salt import bundle, folders, minion, results, states
 from toolbox.lib.reconfigure.salt.sources import OURS, Sources
+from toolbox.lib.reconfigure.salt.states import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,17 @@ class Salt:
                 Salt, or no room for it.
         """
         job = jobs.Job()
+        if states.translate(plan, Place()) or self._own.names:
+            self._write(job, plan)
+        return self.direct.carry_out(plan, job, engine=self.name)
+
+    @property
+    def _own(self) -> Sources:
+        # Reason: they would change this place instead of the folder.
+        return Sources() if self.direct.session.root else self.sources
+
+    def _write(self, job: jobs.Job, plan: Plan) -> None:
+        """Write down that Salt is run; it refuses to be run for nothing."""
         run = self._prepared(plan, f"job.{job.key}/salt")
         for node in plan.nodes:
             job.places[posixpath.dirname(node.path)] = None
@@ -71,7 +83,6 @@ class Salt:
         ]
         label(job, plan)
         job.reader = lambda output: _merged(output, job, plan, run)
-        return self.direct.carry_out(plan, job, engine=self.name)
 
     def preview(self, plan: Plan) -> tuple[Done, ...]:
         """Return what Salt says that it would do (``test=True``); nothing is changed.
@@ -80,6 +91,8 @@ class Salt:
             SaltFailed: Salt did not get as far as the states.
             ToolboxError: The machine cannot be reached; there is no Salt, or no room for it.
         """
+        if not (states.translate(plan, Place()) or self._own.names):
+            return ()
         run = self._prepared(plan, f"salt.{secrets.token_hex(8)}", test=True)
         sent = hashlib.sha256(run.archive).hexdigest()
         text = (
@@ -102,7 +115,7 @@ class Salt:
         folder = f"{memory}/{name}"
         blobs = f"{folder}/{minion.BLOBS}"
         told = states.translate(plan, replace(folders.place(place.root, blobs), dry=test))
-        sources = Sources() if place.root else self.sources
+        sources = self._own
         archive = minion.pack(
             folder,
             "folder" if place.root else place.name,

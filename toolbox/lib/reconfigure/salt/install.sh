@@ -13,7 +13,7 @@ mkdir "$new"
 tar -C "$new" --no-same-owner -xzf "$IN/$DIGEST"
 # Reason: after a power cut the name must not stand for half of it.
 sync
-rm -rf "$CACHE/$DIGEST"
+rm -rf "${CACHE:?}/$DIGEST"
 mv "$new" "$CACHE/$DIGEST"
 for old in "$CACHE"/*; do
     case ${old##*/} in "$DIGEST" | lock) ;; *) rm -rf "$old" ;; esac

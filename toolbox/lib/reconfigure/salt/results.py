@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import ToolboxError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 BETWEEN = "_|-"
 """What Salt joins module, name of the state, name and function by."""
 
+RAISED = re.compile(r"^[\w.]+(?:Error|Exception|Exit)\w*: ", re.MULTILINE)
 MILLISECONDS = 1000
 LINES = 10
 
@@ -92,9 +94,13 @@ def _done(
 
 def _comment(item: dict[str, Any]) -> str:
     comment = str(item.get("comment", "")).strip()
+    changes = item.get("changes")
+    if item.get("result") is False and isinstance(changes, dict):
+        # Reason: of a program that failed, Salt's words say no more than that.
+        comment = str(changes.get("stderr") or changes.get("stdout") or comment)
     if "Traceback (most recent call last)" in comment:
-        # Reason: what a program complained of is in the last line, behind the error's class.
-        comment = comment.splitlines()[-1].partition(": ")[2] or comment
+        # Reason: what a program complained of stands behind the error's class.
+        comment = RAISED.split(comment)[-1]
     return comment
 
 

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs Salt over states that came as an archive. Set before: SALT, its folder in memory, and the
 # function `salt`, which starts it. Behind common.sh, and apply.sh where something is changed.
+# Reason: these set what is used here.
+# shellcheck disable=SC2154
 
 # Unpacks an archive from stdin.
 salt_ready() {

@@ -123,18 +123,18 @@ def document(states: Sequence[State], *, failhard: bool = True) -> str:
 
 def _ordered(plan: Plan, place: Place) -> Iterator[State]:
     units = plan.units if place.systemd else ()
-    yield from (_unit(action) for action in units if action.verb in BEFORE_FILES)
+    yield from (_unit(action, plan) for action in units if action.verb in BEFORE_FILES)
     yield from _accounts(plan, place)
     for node in plan.nodes:
         yield from _node(node, place)
     rest = [action for action in units if action.verb not in BEFORE_FILES]
     if place.systemd:
         yield from (_command(command) for command in plan.commands)
-        yield from (_unit(action) for action in rest if action.verb is Verb.ENABLE)
+        yield from (_unit(action, plan) for action in rest if action.verb is Verb.ENABLE)
         if plan.reload:
-            reload: dict[str, Any] = {"service.systemctl_reload": []}
-            yield State("daemon-reload", "module.run", reload, "systemd", "daemon-reload")
-    yield from (_unit(action) for action in rest if action.verb is not Verb.ENABLE)
+            reload = {"name": "systemctl daemon-reload"}
+            yield State("daemon-reload", "cmd.run", reload, "systemd", "daemon-reload")
+    yield from (_unit(action, plan) for action in rest if action.verb is not Verb.ENABLE)
     yield from _accounts_gone(plan)
 
 
@@ -273,8 +273,12 @@ def _command(words: Sequence[str]) -> State:
     return State(f"run {text}", "cmd.run", {"name": text}, text, "run", failhard=False)
 
 
-def _unit(action: UnitAction) -> State:
+def _unit(action: UnitAction, plan: Plan) -> State:
     verb = str(action.verb)
-    said = {f"service.{verb}": [{"name": action.unit}]}
+    words = ["reload-or-restart" if action.verb is Verb.RELOAD else verb, "--", action.unit]
+    if action.verb in {Verb.ENABLE, Verb.DISABLE} and plan.reload:
+        # Reason: one reload is part of the plan; Salt's own states for services reload at each.
+        words.insert(0, "--no-reload")
+    said = {"name": shlex.join(("systemctl", *words))}
     # Reason: a unit that fails keeps no other from its restart; each is told.
-    return State(f"{verb} {action.unit}", "module.run", said, action.unit, verb, failhard=False)
+    return State(f"{verb} {action.unit}", "cmd.run", said, action.unit, verb, failhard=False)
