@@ -30,6 +30,9 @@ from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
+from toolbox.lib.reconfigure import desired, inheritance, record, words
+from toolbox.lib.reconfigure.decide import decide
+from toolbox.lib.reconfigure.survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -237,6 +240,25 @@ def _project() -> tuple[Path, TemporaryDirectory[str]]:
     return root, kept
 
 
+def fuzz_ignition(text: str) -> None:
+    """A config says what there shall be, of which a record is kept and read, or is refused."""
+    for line in text.splitlines():
+        try:
+            state = desired.read(line, "sha256-x")
+        except inheritance.ConfigError:
+            continue
+        paths = [node.path for node in state.nodes]
+        assert len({*paths}) == len(paths)
+        assert all(path.startswith("/") and ".." not in path.split("/") for path in paths)
+        known = record.of(state, generation=0)
+        assert record.load(record.dump(known)) == known
+        kept = {item.blob.digest: item.blob for item in record.keepsakes(state)}
+        assert record.of(record.desired(known, kept.get), generation=0).nodes.keys() == {*paths}
+        plan = decide(state, Survey(), now="", who="", engine="direct")
+        json.dumps(words.as_json(plan))
+        assert not any("\x1b" in said for said in words.lines(plan))
+
+
 def fuzz_path(text: str) -> None:
     """A local path means a file in its folder, or is refused."""
     root, _kept = _project()
@@ -266,6 +288,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "config": fuzz_config,
     "merge": fuzz_merge,
     "dataurl": fuzz_dataurl,
+    "ignition": fuzz_ignition,
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.session import Session
     from toolbox.lib.reconfigure.state import DesiredState
 
+NOW = "2026-11-28T12:00:00Z"
 OURS = ("/var/lib/infra-toolbox", "/etc/infra-toolbox")
-SIZES = {"file": "st_size"}
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,28 @@ class Site:
     def plan(self, session: Session, desired: DesiredState) -> Plan:
         """Look, and decide."""
         survey = look.survey(session, desired)
-        return decide(desired, survey, now="2026-11-28T12:00:00Z", who="me@here", engine="direct")
+        return decide(desired, survey, now=NOW, who="me@here", engine="direct")
 
     def bring(self, config: dict[str, Any], **environment: str) -> ChangeReport | None:
         """Bring it to a config; None where there was nothing to do."""
         desired = state(config)
         with self.session(**environment) as session:
-            before = look.survey(session, desired).record
-            plan = self.plan(session, desired)
+            survey = look.survey(session, desired)
+            plan = decide(desired, survey, now=NOW, who="me@here", engine="direct")
             assert not [item.message for item in plan.findings if item.severity == "error"]
             if plan.record is None:
                 return None
             kept = records.keepsakes(desired)
-            return Direct(session, before=before, keepsakes=kept).apply(plan)
+            return Direct(session, before=survey.record, keepsakes=kept).apply(plan)
 
     def tree(self) -> dict[str, tuple[object, ...]]:
         """Return all that is in it, but for our own records."""
         return tree(self.root)
+
+    @staticmethod
+    def state(config: dict[str, Any]) -> DesiredState:
+        """Return what a config demands."""
+        return state(config)
 
     def left(self) -> list[str]:
         """Return what a change that ended must not leave."""
@@ -71,7 +76,7 @@ class Site:
 
 def state(config: dict[str, Any]) -> DesiredState:
     """Return what a config demands."""
-    text = json.dumps({"ignition": {"version": "3.4.0"}, **config})
+    text = json.dumps({"ignition": {"version": "3.6.0"}, **config})
     return wishes.read(text, f"sha256-{abs(hash(text)):064x}")
 
 

@@ -76,6 +76,7 @@ class Machine:
 
     tree: dict[str, Entry] = field(default_factory=image)
     record: Record | None = None
+    intent: Record | None = None
     pending: tuple[str, ...] = ()
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=lambda: {"root": 0, "wheel": 10})
@@ -145,7 +146,8 @@ class Machine:
 
     def survey(self, desired: DesiredState, **facts: Any) -> Survey:
         """Look at it, as far as a plan needs it."""
-        asked = {*wishes.paths(desired), *(self.record.nodes if self.record else ())}
+        known = self._known()
+        asked = {*wishes.paths(desired), *(known.nodes if known else ())}
         asked |= pending.read(self.pending).made
         nodes = {path: self.tree[path].found() for path in asked if path in self.tree}
         given = image()
@@ -158,11 +160,18 @@ class Machine:
             units=dict(self.units),
             accounts=dict(self.accounts),
             groups=dict(self.groups),
-            record=self.record,
+            record=known,
             pending=self.pending,
             config=self.config,
         )
         return replace(whole, **facts)
+
+    def _known(self) -> Record | None:
+        """Return what was put there, with what an apply that was cut off has begun."""
+        if self.intent is None or self.record is None:
+            return self.record or self.intent
+        nodes = {**self.intent.nodes, **self.record.nodes}
+        return replace(self.record, config="", nodes=nodes)
 
     def plan(self, desired: DesiredState, **facts: Any) -> Plan:
         """Decide what has to be done so that it is as desired."""
@@ -172,7 +181,7 @@ class Machine:
 
     def apply(self, plan: Plan, *, steps: int | None = None) -> None:
         """Carry out a plan as an engine does, or only its first steps."""
-        self.pending = pending.lines(plan)
+        self.pending, self.intent = pending.lines(plan), plan.record
         for change in plan.nodes[:steps]:
             self._change(change)
         if steps is not None:
@@ -182,7 +191,7 @@ class Machine:
             self._act(action.unit, action.verb)
         self.record = plan.record or self.record
         self.config = self.record.config if self.record else ""
-        self.pending = ()
+        self.pending, self.intent = (), None
 
     def _change(self, change: NodeChange) -> None:
         path, found = change.path, self.tree.get(change.path)

@@ -82,7 +82,7 @@ def _follows(machine: Machine, desired: DesiredState) -> None:
 
 
 LAWS = settings(
-    max_examples=1000, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
 
 

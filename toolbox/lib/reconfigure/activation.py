@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from toolbox.lib.butane.check.unitfile import entries
 from toolbox.lib.reconfigure import rules, unitpath
 from toolbox.lib.reconfigure.plan import Change, NodeChange, UnitAction, Verb
+from toolbox.lib.reconfigure.presets import parted
 from toolbox.lib.reconfigure.references import References
-from toolbox.lib.reconfigure.state import Kind
+from toolbox.lib.reconfigure.state import UNITS, Kind
 from toolbox.lib.reconfigure.unitpath import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from toolbox.lib.reconfigure.state import DesiredState, Node
+    from toolbox.lib.reconfigure.state import DesiredState, Node, Unit
     from toolbox.lib.reconfigure.survey import Survey, UnitFacts
 
 MASK = "/dev/null"
@@ -54,6 +55,10 @@ def effects(changes: Iterable[NodeChange], desired: DesiredState, survey: Survey
         desired: What the machine shall hold.
         survey: What it holds.
     """
+    changes = tuple(changes)
+    if not changes:
+        # Reason: this is what mostly happens, and reading all units is what takes time.
+        return Effects()
     activation = _Activation(desired, survey)
     for change in changes:
         activation.follow(change)
@@ -122,7 +127,7 @@ class _Activation:
     def __post_init__(self) -> None:
         self.texts = _texts(self.desired.nodes)
         self.references = _references(self.desired.nodes)
-        self.wanted = {unit.name for unit in self.desired.units if unit.enabled}
+        self.wanted = {unit.name for unit in self.desired.units if self._starts(unit)}
         known = self.survey.record.units if self.survey.record else {}
         # Reason: what was there before us is there again when ours goes.
         self.vendors = {unit for unit, words in known.items() if "was-" in words}
@@ -131,6 +136,11 @@ class _Activation:
             if found and found.role is Role.QUADLET:
                 self.quadlets[found.unit] = found.quadlet
                 self.wanted |= {found.unit} if installs(text) else set()
+
+    def _starts(self, unit: Unit) -> bool:
+        """Tell whether a unit starts at boot; what has no [Install] section does not."""
+        text = self.texts.get(f"{UNITS}/{parted(unit.name)[0]}")
+        return bool(unit.enabled) and not unit.masked and (text is None or bool(installs(text)))
 
     def follow(self, change: NodeChange) -> None:
         """Note what follows from a change."""
@@ -153,17 +163,19 @@ class _Activation:
         if found.role is Role.WANTED:
             self._act(found.unit, Verb.STOP if gone else Verb.START, change.path)
         elif (masks and not gone) or (gone and own and not masks):
-            self._stop(found.unit, change.path)
+            self._stop(found.unit, change.path, masks=masks)
         elif change.target is None or found.role is Role.QUADLET:
             self._touch(found.unit, Verb.RESTART, change.path)
 
-    def _stop(self, unit: str, path: str) -> None:
+    def _stop(self, unit: str, path: str, *, masks: bool) -> None:
         for name in self._instances(unit):
             facts = self.survey.units.get(name)
             self.effects.stopped.add(name)
             if facts and facts.active in TRIED:
                 self._act(name, Verb.STOP, path)
-            if facts and facts.enabled in ENABLED and name not in self.wanted:
+            # Reason: what is masked stays enabled, for when the mask goes.
+            goes = not masks and name not in self.wanted
+            if facts and facts.enabled in ENABLED and goes:
                 self._act(name, Verb.DISABLE, path)
 
     def _rule(self, rule: rules.Rule, names: dict[str, str], change: NodeChange) -> None:

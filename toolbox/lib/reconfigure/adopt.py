@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure import secrecy
 from toolbox.lib.reconfigure.diff import is_text
 from toolbox.lib.reconfigure.plan import Change, Verb
-from toolbox.lib.reconfigure.state import Kind
+from toolbox.lib.reconfigure.state import PRESET, Kind
 from toolbox.lib.reconfigure.switches import BY_CONFIG
 from toolbox.lib.reconfigure.unitpath import DROPIN, UNIT
 from toolbox.lib.reconfigure.yamltext import block, indented, word
@@ -89,6 +89,9 @@ class _Said:
     def node(self, change: NodeChange) -> None:
         """Say what stands at a path."""
         found = change.was
+        if change.path == PRESET:
+            # Reason: what it holds is said of the units.
+            return
         if found is None:
             if not change.origin.startswith("folder of "):
                 self.comments.append(f"{change.path} is not there: remove it from the source")

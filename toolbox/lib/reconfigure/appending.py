@@ -26,13 +26,16 @@ def appended(node: Node, scene: Scene, found: Found | None) -> Blob | None:
     was = scene.placed.get(node.path)
     if found is None:
         return Blob(_original(node.path, scene) + ours.reveal())
-    if found.contents is None and was and (was.appended, was.digest) == (ours.size, ours.digest):
-        # Reason: it was not shown, so what we know of it has to do.
+    known = was is not None and (was.appended, was.digest) == (ours.size, ours.digest)
+    as_made = _has(node.path, scene) and found.digest == _expected(node.path, scene, ours)
+    # Reason: where it was not shown, what we know of it has to do.
+    if as_made or (known and found.contents is None):
         return None
     before = _before(node.path, scene, found)
-    if before is None:
-        return None
     data = found.contents.reveal() if found.contents else b""
+    # Reason: it stands there once; what somebody wrote behind it stays behind it.
+    if before is None or (known and before != data):
+        return None
     if was and before == data and data.endswith(ours.reveal()) and not _has(node.path, scene):
         # Reason: an apply that was cut off had put it there, and no record says so yet.
         return None
@@ -97,6 +100,11 @@ def base(data: bytes, was: Placed | None, path: str, scene: Scene) -> bytes:
         if Blob(data[at : at + was.appended]).digest == was.digest:
             return data[:at] + data[at + was.appended :]
     return data
+
+
+def _expected(path: str, scene: Scene, ours: Blob) -> str:
+    """Return the digest of what the image has, with what is appended to it."""
+    return Blob(_original(path, scene) + ours.reveal()).digest
 
 
 def _has(path: str, scene: Scene) -> bool:

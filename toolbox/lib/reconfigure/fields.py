@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Fields:
             self.wrong(key, "is no text")
             return None
         # Reason: half of a character can be written in JSON, and is in no file and no name.
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not value.isascii() and SURROGATE.search(value):
             self.wrong(key, "holds a character that does not exist")
             return None
         return value

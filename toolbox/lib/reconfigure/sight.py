@@ -58,12 +58,12 @@ def read(
         return None
     facts = _text(said, "facts").split()
     known = {*asked, *_lines(said, "extra")}
-    below = {path for path in _lines(said, "originals") if path.startswith(f"{ORIGINALS}/")}
+    images = set(_lines(said, "originals"))
     intent = "intent" in said
     return Survey(
         nodes={path: found for path, found in nodes.items() if path in known},
         originals={
-            path.removeprefix(ORIGINALS): found for path, found in nodes.items() if path in below
+            path.removeprefix(ORIGINALS): found for path, found in nodes.items() if path in images
         },
         units=_units(_text(said, "units"), units),
         accounts=accounts,

@@ -106,6 +106,8 @@ look() {
     if [ -e "$LOCK" ]; then
         exec 9<"$LOCK"
         lock -s
+        # Reason: in a folder it may have outlived a power cut; who waits for it sees that it is gone.
+        [ -z "$ROOT" ] || rm -f "$LOCK"
     fi
     IFS=$nl
     set -f

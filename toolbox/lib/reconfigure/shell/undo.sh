@@ -110,7 +110,8 @@ restore_path() {
         chmod --reference="$saved" "$full"
     else
         at "$2" && cp -a -- "$saved" "$tmp" || return
-        if [ -d "$full" ] && [ ! -L "$full" ]; then rm -rf "$full"; fi
+        # Reason: rename(2) puts no folder over something else.
+        if [ -d "$full" ] || [ -d "$saved" ]; then rm -rf "$full"; fi
         mv -fT "$tmp" "$full"
     fi
 }
