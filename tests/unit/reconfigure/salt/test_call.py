@@ -26,11 +26,12 @@ def test_failures_of_the_plan_are_named() -> None:
         output(
             a={"__id__": "/etc/a\nb", "__sls__": OURS, "result": False},
             b={"__id__": "start b.service", "__sls__": OURS, "result": True},
+            e={"__id__": "restart e\\x2df.service", "__sls__": OURS, "result": False},
             c={"__id__": "mine", "__sls__": "mine", "result": False},
             **{"file_|-/etc/d_|-/etc/d_|-odd": {"result": False}},
         )
     )
-    assert told == "/etc/a b\n/etc/d\n"
+    assert told == "/etc/a b\nrestart 'e\\x2df.service'\n/etc/d\n"
 
 
 @pytest.mark.parametrize("said", ["", "[]", '{"local": ["wrong"]}', '{"local": {"a": 1}}', "{"])
