@@ -237,6 +237,15 @@ def test_the_order_is_that_of_a_change() -> None:
     ]
 
 
+def test_a_program_that_is_not_there_is_left_out() -> None:
+    """Which of two programs a machine has, it knows itself."""
+    (state,) = states.translate(Plan(commands=(("update-ca-trust", "a b"),)), MACHINE)
+    assert state.arguments == {
+        "name": "update-ca-trust 'a b'",
+        "onlyif": "command -v update-ca-trust",
+    }
+
+
 def test_units_are_not_read_anew_for_each() -> None:
     """Enabling waits for the one reload of the plan; without one it does its own."""
     action = UnitAction("a b.service", Verb.ENABLE)

@@ -272,7 +272,9 @@ def _spelled_otherwise(node: NodeChange) -> bool:
 
 def _command(words: Sequence[str]) -> State:
     text = shlex.join(words)
-    return State(f"run {text}", "cmd.run", {"name": text}, text, "run", failhard=False)
+    # Reason: a program that the machine does not have will not be there the next time either.
+    said = {"name": text, "onlyif": f"command -v {shlex.quote(words[0])}"}
+    return State(f"run {text}", "cmd.run", said, text, "run", failhard=False)
 
 
 def _unit(action: UnitAction, plan: Plan) -> State:
