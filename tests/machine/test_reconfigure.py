@@ -115,12 +115,12 @@ SECOND = f"""{COMMON}
       target: elsewhere
 passwd:
   groups:
-    - name: comes
+    - name: people
       gid: 4711
   users:
     - name: comes
       uid: 4712
-      groups: [comes]
+      groups: [people]
       ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0 comes"]
 systemd:
   units:
