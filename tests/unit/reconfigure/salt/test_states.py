@@ -315,6 +315,11 @@ def test_a_new_user_is_made_as_the_config_says() -> None:
     }
 
 
+def test_a_new_user_without_a_password_is_locked_as_by_ignition() -> None:
+    """Nobody said a password, so none fits."""
+    assert account(UserChange(User("web"), Change.ADDED))["password"] == "*"
+
+
 def test_a_user_that_is_there_keeps_what_nobody_says() -> None:
     """Of a user that changes, only what the config says is told; an empty password locks."""
     change = UserChange(User("core", password=Secret("")), Change.CHANGED, ("password",))

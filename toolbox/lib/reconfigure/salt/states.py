@@ -203,10 +203,11 @@ def _account(change: UserChange) -> dict[str, Any]:
         said["home"] = user.home
     if user.shell is not None:
         said["shell"] = user.shell
-    if user.password is not None:
-        said["password"] = user.password.reveal() or LOCKED
-    said["createhome"] = change.change is Change.ADDED and user.create_home
-    if change.change is Change.ADDED:
+    added = change.change is Change.ADDED
+    if user.password is not None or added:
+        said["password"] = (user.password.reveal() if user.password else "") or LOCKED
+    said["createhome"] = added and user.create_home
+    if added:
         said |= {"system": user.system}
         if user.primary_group is None:
             said["usergroup"] = user.own_group
