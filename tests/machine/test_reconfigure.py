@@ -248,7 +248,7 @@ def test_there_and_back(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None
 
 
 def test_salt_makes_the_same(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
-    """The other engine brings it there and back, too; the machine is sent Salt by the first call."""
+    """The other engine brings it there and back, too; the first call sends it Salt."""
     for name, text in (("second", SECOND), ("first", FIRST)):
         item = _apply(sandbox, text, "--engine", "salt")
         assert item["engine"] == "salt"
