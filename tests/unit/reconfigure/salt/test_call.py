@@ -71,5 +71,4 @@ def test_libraries_are_those_of_the_bundle(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "libfoo.so.7").touch()
     monkeypatch.setattr(call, "LIBRARIES", tmp_path)
     assert call.library("foo") == "libfoo.so.7"
-    assert call.library("crypto") == "libcrypto.so.3"
     assert call.library("bar") is None

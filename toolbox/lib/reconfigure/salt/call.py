@@ -31,7 +31,8 @@ def main(words: list[str]) -> None:
     Args:
         words: Its arguments.
     """
-    ctypes.util.find_library = library
+    if LIBRARIES.is_dir():
+        ctypes.util.find_library = library
     import salt.utils.files
     from salt.scripts import salt_call
 
@@ -83,14 +84,11 @@ def _quoted(name: str) -> str:
 
 
 def library(name: str) -> str | None:
-    """Return the shared library of a name: one of the bundle, or one that Debian and Fedora have.
+    """Return the shared library of a name that the bundle has.
 
     Reason: Python's own search starts `ldconfig` and a compiler, and finds those of the machine,
     which our loader cannot use.
     """
-    known = {"c": "libc.so.6", "crypto": "libcrypto.so.3"}
-    if name in known:
-        return known[name]
     found = sorted(path.name for path in LIBRARIES.glob(f"lib{name}.so*"))
     return found[0] if found else None
 
