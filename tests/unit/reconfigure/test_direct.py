@@ -429,3 +429,64 @@ def test_record_tells_who(site: Site) -> None:
     mode = (site.root / "var/lib/infra-toolbox").stat().st_mode & 0o777
     assert mode == 0o700
     assert dataclasses.replace(record, generation=2) != record
+
+
+PEOPLE = {
+    "passwd": {
+        "groups": [{"name": "team", "gid": 4000}],
+        "users": [
+            {"name": "core", "sshAuthorizedKeys": ["one", "two"]},
+            {
+                "name": "new",
+                "uid": 4001,
+                "groups": ["team"],
+                "gecos": "N. N.",
+                "shell": "/bin/sh",
+                "passwordHash": "$6$new",
+                "sshAuthorizedKeys": ["three"],
+            },
+            {"name": "daemon2", "system": True, "noCreateHome": True},
+        ],
+    }
+}
+
+
+@pytest.mark.needs("useradd")
+def test_people(site: Site) -> None:
+    """Users, groups, passwords and keys come by the programs that manage them, and go again."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes users")
+    etc, home = site.root / "etc", site.root / "home"
+    etc.mkdir()
+    (home / "core").mkdir(parents=True)
+    site.root.chmod(0o755)
+    for name, text in (
+        ("passwd", "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000::/home/core:/bin/sh\n"),
+        ("group", "root:x:0:\ncore:x:1000:\n"),
+        ("shadow", "root:*:1::::::\ncore:*:1::::::\n"),
+        ("gshadow", "root:*::\ncore:!::\n"),
+    ):
+        (etc / name).write_text(text)
+    before = {name: (etc / name).read_text() for name in ("passwd", "group", "shadow")}
+
+    report = site.bring(PEOPLE)
+
+    assert report is not None
+    assert report.ok, report.done
+    assert site.bring(PEOPLE) is None
+    lines = (etc / "passwd").read_text().splitlines()
+    (new,) = (line.split(":") for line in lines if line.startswith("new:"))
+    assert (new[2], new[4:]) == ("4001", ["N. N.", "/home/new", "/bin/sh"])
+    assert "team:x:4000:new\n" in (etc / "group").read_text()
+    shadow = dict(line.split(":")[:2] for line in (etc / "shadow").read_text().splitlines())
+    assert (shadow["new"], shadow["daemon2"], shadow["core"]) == ("$6$new", "*", "*")
+    keys = home / "core/.ssh/authorized_keys.d/ignition"
+    assert keys.read_text() == "one\ntwo\n"
+    assert (keys.stat().st_uid, keys.stat().st_mode & 0o777) == (1000, 0o600)
+    assert not (home / "daemon2").exists()
+
+    site.bring({})
+
+    assert {name: (etc / name).read_text() for name in before} == before
+    assert not (home / "new").exists()
+    assert not (home / "core/.ssh").exists()
