@@ -371,7 +371,7 @@ def test_units_are_touched_in_calls() -> None:
 
 
 def test_accounts() -> None:
-    """Accounts come before files and go after them; no password is an argument."""
+    """Accounts change before files, those that go first; no password is an argument."""
     people = (
         UserChange(
             User("web", uid=7, groups=("a", "b"), password=Secret("$6$hash"), keys=("k1", "k2")),
@@ -381,21 +381,26 @@ def test_accounts() -> None:
         UserChange(User("old", exists=False), Change.REMOVED),
         UserChange(User("core", keys=()), Change.CHANGED, ("keys",)),
     )
-    groups = (GroupChange(Group("a", gid=5), Change.ADDED),)
+    groups = (
+        GroupChange(Group("a", gid=5), Change.ADDED),
+        GroupChange(Group("b", exists=False), Change.REMOVED),
+    )
     node = NodeChange("/etc/x", Change.ADDED, Kind.FILE, contents=Blob(b""))
 
     job = direct.write(Plan(nodes=(node,), users=people, groups=groups), machine=True)
 
     calls = [line.split(" ", 2)[2] for line in job.lines if not line.startswith("try")]
     assert calls == [
+        "user_gone old",
+        "group_gone b first",
         "group a 2 --gid 5 --gid 5",
         "user web 7 --uid 7 --groups a,b --create-home --password '*' --uid 7 --groups a,b",
         "password chpasswd 0 12",
         "keys web 12 6",
         "user core 7 --comment Core --shell /bin/sh --create-home --password '*' --shell /bin/sh",
         "keys_gone core",
+        "group_gone b last",
         "file /etc/x 644 0:0 - 18 0",
-        "user_gone old",
     ]
     assert bytes(job.bundle.data[:18]) == b"web:$6$hash\nk1\nk2\n"
     assert "hash" not in "".join(job.lines)
