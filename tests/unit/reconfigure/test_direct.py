@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure import direct, look
 from toolbox.lib.reconfigure import job as jobs
 from toolbox.lib.reconfigure import record as records
@@ -19,15 +20,14 @@ from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.direct import Direct
 from toolbox.lib.reconfigure.plan import (
     Change,
-    GroupChange,
     NodeChange,
     Plan,
     UnitAction,
-    UserChange,
     Verb,
 )
 from toolbox.lib.reconfigure.record import Keepsake, Record
-from toolbox.lib.reconfigure.state import Group, Kind, User
+from toolbox.lib.reconfigure.session import SessionCut
+from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -267,6 +267,33 @@ def test_two_at_once(site: Site) -> None:
         subprocess.run(["pkill", "-P", str(holder.pid)], check=True)
 
 
+def test_goes_on_without_a_connection(site: Site) -> None:
+    """A change goes on when its connection is cut, and who looks then waits for its end."""
+    desired = site.state(files(x="1"))
+    with site.session() as held, site.session() as other:
+        plan = site.plan(held, desired)
+        job = direct.write(plan, machine=False)
+        job.lines.insert(0, f"op {job.number('a nap', 'taken')} sleep 2")
+        lock = site.root / "var/lib/infra-toolbox/lock"
+
+        def cut() -> None:
+            end = time.monotonic() + 30
+            while not lock.exists() and time.monotonic() < end:
+                time.sleep(0.01)
+            held.process.kill()
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        with pytest.raises(SessionCut):
+            jobs.carry_out(held, plan, job)
+        thread.join()
+        survey = look.survey(other, desired)
+
+    assert survey.record == plan.record
+    assert (site.root / "etc/x").read_text() == "1"
+    assert not site.left()
+
+
 def test_secrets_stay_in_their_place(site: Site, habitat: Any) -> None:
     """No copy of a secret is left anywhere, also when it is replaced or goes."""
     secret = {"path": "/etc/key", "mode": 0o600, "contents": source(b"first secret")}
@@ -370,42 +397,6 @@ def test_units_are_touched_in_calls() -> None:
     assert lines[6] == "op 7 systemctl daemon-reload"
 
 
-def test_accounts() -> None:
-    """Accounts change before files, those that go first; no password is an argument."""
-    people = (
-        UserChange(
-            User("web", uid=7, groups=("a", "b"), password=Secret("$6$hash"), keys=("k1", "k2")),
-            Change.ADDED,
-        ),
-        UserChange(User("core", shell="/bin/sh", gecos="Core"), Change.CHANGED, ("shell",)),
-        UserChange(User("old", exists=False), Change.REMOVED),
-        UserChange(User("core", keys=()), Change.CHANGED, ("keys",)),
-    )
-    groups = (
-        GroupChange(Group("a", gid=5), Change.ADDED),
-        GroupChange(Group("b", exists=False), Change.REMOVED),
-    )
-    node = NodeChange("/etc/x", Change.ADDED, Kind.FILE, contents=Blob(b""))
-
-    job = direct.write(Plan(nodes=(node,), users=people, groups=groups), machine=True)
-
-    calls = [line.split(" ", 2)[2] for line in job.lines if not line.startswith("try")]
-    assert calls == [
-        "user_gone old",
-        "group_gone b first",
-        "group a 2 --gid 5 --gid 5",
-        "user web 7 --uid 7 --groups a,b --create-home --password '*' --uid 7 --groups a,b",
-        "password chpasswd 0 12",
-        "keys web 12 6",
-        "user core 7 --comment Core --shell /bin/sh --create-home --password '*' --shell /bin/sh",
-        "keys_gone core",
-        "group_gone b last",
-        "file /etc/x 644 0:0 - 18 0",
-    ]
-    assert bytes(job.bundle.data[:18]) == b"web:$6$hash\nk1\nk2\n"
-    assert "hash" not in "".join(job.lines)
-
-
 def test_keepsakes() -> None:
     """What stands nowhere by itself is kept, but for secrets."""
     plan = Plan(record=Record(1, "sha256-x"))
@@ -434,64 +425,3 @@ def test_record_tells_who(site: Site) -> None:
     mode = (site.root / "var/lib/infra-toolbox").stat().st_mode & 0o777
     assert mode == 0o700
     assert dataclasses.replace(record, generation=2) != record
-
-
-PEOPLE = {
-    "passwd": {
-        "groups": [{"name": "team", "gid": 4000}],
-        "users": [
-            {"name": "core", "sshAuthorizedKeys": ["one", "two"]},
-            {
-                "name": "new",
-                "uid": 4001,
-                "groups": ["team"],
-                "gecos": "N. N.",
-                "shell": "/bin/sh",
-                "passwordHash": "$6$new",
-                "sshAuthorizedKeys": ["three"],
-            },
-            {"name": "daemon2", "system": True, "noCreateHome": True},
-        ],
-    }
-}
-
-
-@pytest.mark.needs("useradd")
-def test_people(site: Site) -> None:
-    """Users, groups, passwords and keys come by the programs that manage them, and go again."""
-    if os.geteuid() != 0:
-        pytest.skip("only root makes users")
-    etc, home = site.root / "etc", site.root / "home"
-    etc.mkdir()
-    (home / "core").mkdir(parents=True)
-    site.root.chmod(0o755)
-    for name, text in (
-        ("passwd", "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000::/home/core:/bin/sh\n"),
-        ("group", "root:x:0:\ncore:x:1000:\n"),
-        ("shadow", "root:*:1::::::\ncore:*:1::::::\n"),
-        ("gshadow", "root:*::\ncore:!::\n"),
-    ):
-        (etc / name).write_text(text)
-    before = {name: (etc / name).read_text() for name in ("passwd", "group", "shadow")}
-
-    report = site.bring(PEOPLE)
-
-    assert report is not None
-    assert report.ok, report.done
-    assert site.bring(PEOPLE) is None
-    lines = (etc / "passwd").read_text().splitlines()
-    (new,) = (line.split(":") for line in lines if line.startswith("new:"))
-    assert (new[2], new[4:]) == ("4001", ["N. N.", "/home/new", "/bin/sh"])
-    assert "team:x:4000:new\n" in (etc / "group").read_text()
-    shadow = dict(line.split(":")[:2] for line in (etc / "shadow").read_text().splitlines())
-    assert (shadow["new"], shadow["daemon2"], shadow["core"]) == ("$6$new", "*", "*")
-    keys = home / "core/.ssh/authorized_keys.d/ignition"
-    assert keys.read_text() == "one\ntwo\n"
-    assert (keys.stat().st_uid, keys.stat().st_mode & 0o777) == (1000, 0o600)
-    assert not (home / "daemon2").exists()
-
-    site.bring({})
-
-    assert {name: (etc / name).read_text() for name in before} == before
-    assert not (home / "new").exists()
-    assert not (home / "core/.ssh").exists()
