@@ -1,4 +1,4 @@
-"""Users, groups and keys change by the programs that manage them, and no password is an argument."""
+"""Users, groups and keys change by the programs for them, and no password is an argument."""
 
 from __future__ import annotations
 
