@@ -85,6 +85,8 @@ class Host:
         include: Its Butane files are only those that one of these means, unless there are none.
         exclude: Those that one of these means are left out.
         sim: Its simulated machine.
+        address: Where its real machine is reached by ssh, an IP address or a name; empty for none.
+        ssh_port: TCP port there.
     """
 
     name: str
@@ -96,3 +98,5 @@ class Host:
     include: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     sim: Simulation = Simulation()
+    address: str = ""
+    ssh_port: int = SSH

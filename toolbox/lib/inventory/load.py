@@ -118,6 +118,8 @@ class _Reader:
             include=include + _patterns(host.file, host.node, "include", host.written.include),
             exclude=exclude + _patterns(host.file, host.node, "exclude", host.written.exclude),
             sim=host.written.sim.value(),
+            address=host.written.address,
+            ssh_port=host.written.ssh_port,
         )
 
     def _hosts(self) -> list[_HostDocument]:

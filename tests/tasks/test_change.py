@@ -1,0 +1,486 @@
+"""host.plan, host.apply, butane.apply and their kin as a person calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import toolbox
+from toolbox.lib.butane.bootstrap import PlaceFile
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.load import load
+from toolbox.lib.pki import standin
+from toolbox.lib.reconfigure import history
+from toolbox.lib.reconfigure.change import Prospect
+from toolbox.lib.reconfigure.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan, UnitAction, Verb
+from toolbox.lib.reconfigure.record import Placed, Record
+from toolbox.lib.reconfigure.state import DesiredState, Kind
+from toolbox.lib.reconfigure.survey import Found, Survey
+from toolbox.lib.simulation import keys, layout, reconfigure
+from toolbox.lib.simulation.reach import Target
+from toolbox.lib.simulation.reconfigure import Reached, Rendered, Returned
+from toolbox.lib.stack import settled
+from toolbox.lib.transport.ssh import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BUTANE = """\
+variant: fcos
+version: 1.6.0
+storage:
+  files:
+    - path: /etc/motd
+      contents:
+        inline: hello
+"""
+MOTD = NodeChange(
+    "/etc/motd",
+    Change.CHANGED,
+    Kind.FILE,
+    mode=0o644,
+    was=Found(Kind.FILE, 0o600, 0, 0),
+    reasons=("mode",),
+)
+RESTART = UnitAction("web.service", Verb.RESTART, ("/etc/motd",))
+THEN = Record(2, "sha256-old", nodes={"/etc/motd": Placed("file", mode=0o644)})
+CHANGING = Plan((MOTD,), units=(RESTART,), base=2, record=Record(3, "sha256-new"))
+
+
+class World:
+    """Machines that are in no place but this test.
+
+    Attributes:
+        plans: What has to be done to each host's machine.
+        addresses: Those that are real machines.
+        survey: What each holds.
+        place: Files of their place.
+        applied: What was applied.
+    """
+
+    def __init__(self) -> None:
+        self.plans: dict[str, Plan] = {}
+        self.addresses: dict[str, str] = {}
+        self.survey = Survey(record=THEN)
+        self.place: tuple[PlaceFile, ...] = ()
+        self.applied: list[tuple[str, str, str]] = []
+
+    @contextmanager
+    def reached(self, _project: Any, hosts: Any, *, named: bool) -> Iterator[Any]:
+        """Reach those hosts that have a plan."""
+        del named
+        yield tuple(self._machine(host) for host in hosts if host.name in self.plans)
+
+    def _machine(self, host: Any) -> Reached:
+        address = self.addresses.get(host.name, "127.0.0.1")
+        simulated = host.name not in self.addresses
+        target = Target(
+            host, Endpoint(host.name, address, 22, "k"), self.place, simulated=simulated
+        )
+        session: Any = SimpleNamespace(name=host.name)
+        vault: Any = None
+        return Reached(target, session, vault, vault)
+
+    def prospects(self, machines: Any, _configs: Any, _engine: str) -> tuple[Prospect, ...]:
+        """Return what has to be done."""
+        desired = DesiredState("sha256-new")
+        return tuple(
+            Prospect(machine.name, desired, self.survey, self.plans[machine.name])
+            for machine in machines
+        )
+
+    def apply(self, _project: Any, pairs: Any, engine: str, check: str) -> Any:
+        """Remember what is applied."""
+        self.applied += [(machine.name, engine, check) for machine, _ in pairs]
+        done = (Done("/etc/motd", "changed"), Done("web.service", "restart", seconds=0.1))
+        return tuple(ChangeReport(engine, done, 3, seconds=1.234) for _ in pairs)
+
+    def roll_back(self, _project: Any, machine: Any, number: int, engine: str) -> Returned:
+        """Remember where a machine is brought back to."""
+        self.applied.append((machine.name, engine, str(number)))
+        (seen,) = self.prospects([machine], None, engine)
+        return Returned(seen, ChangeReport(engine, (Done("/etc/motd", "changed"),), 4))
+
+
+@pytest.fixture
+def world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return the machines of a project of two hosts, whose configs are not looked at."""
+    (folder / "hosts/web").mkdir(parents=True)
+    (folder / "project.yaml").write_text("name: example\n")
+    (folder / "hosts/web.yaml").write_text("")
+    (folder / "hosts/db.yaml").write_text("")
+    (folder / "hosts/web/main.bu").write_text(BUTANE)
+    made = World()
+    for name in ("reached", "prospects", "apply", "roll_back"):
+        monkeypatch.setattr(reconfigure, name, getattr(made, name))
+    monkeypatch.setattr(reconfigure, "rendered", lambda *_: Rendered({}, ()))
+    monkeypatch.setattr(keys, "held", lambda _project: standin.identity(["web", "db"]))
+    monkeypatch.delenv("CI", raising=False)
+    return made
+
+
+def test_plan(invoke: Callable[..., Any], world: World) -> None:
+    """What would change stands on stdout, for each machine, and nothing is changed."""
+    world.plans = {"web": CHANGING, "db": Plan(base=1)}
+
+    ended = invoke("host.plan")
+
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "db (simulated)",
+        "  nothing to do",
+        "web (simulated)",
+        "  ~ /etc/motd  file 0644 (mode)",
+        "  ! restart web.service  (/etc/motd)",
+    ]
+    assert "next: invoke host.apply web" in ended.err
+    assert world.applied == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "detailed", "code"),
+    [(CHANGING, True, 2), (CHANGING, False, 0), (Plan(), True, 0), (Plan(), False, 0)],
+)
+def test_detailed_exitcode(
+    invoke: Callable[..., Any], world: World, plan: Plan, code: int, *, detailed: bool
+) -> None:
+    """Whether anything would change is told by the exit code to who asks for it."""
+    world.plans = {"web": plan}
+    words = ["--detailed-exitcode"] if detailed else []
+
+    ended = invoke("host.plan", "web", "--json", *words)
+
+    (item,) = json.loads(ended.out)["items"]
+    assert ended.code == code
+    assert item["nothing"] == (plan is not CHANGING)
+    assert [node["path"] for node in item["nodes"]] == [node.path for node in plan.nodes]
+
+
+@pytest.mark.usefixtures("world")
+def test_detailed_exitcode_of_a_mistake(invoke: Callable[..., Any]) -> None:
+    """A mistake, whose code is else the same, is told from a change."""
+    assert invoke("host.plan", "wbe").code == 2
+    ended = invoke("host.plan", "wbe", "--detailed-exitcode")
+    assert ended.code == 1
+    assert "did you mean web?" in ended.err
+
+
+def test_apply(invoke: Callable[..., Any], world: World) -> None:
+    """Only machines that differ are changed; what was done is told."""
+    world.plans = {"web": CHANGING, "db": Plan(base=1)}
+
+    ended = invoke("host.apply", "--check", "true")
+
+    assert ended.code == 0
+    assert world.applied == [("web", "direct", "true")]
+    assert ended.out.splitlines() == [
+        "db (simulated): nothing to do, generation 2",
+        "web (simulated): 2 things done by direct in 1.2 s, generation 3",
+    ]
+    assert "web: ~ /etc/motd  file 0644 (mode)" in ended.err
+
+
+def test_apply_json(invoke: Callable[..., Any], world: World) -> None:
+    """What was done is data."""
+    world.plans = {"web": CHANGING}
+
+    data = json.loads(invoke("host.apply", "web", "--engine", "salt", "--json").out)
+
+    (item,) = data["items"]
+    assert (item["action"], item["engine"], item["generation"]) == ("changed", "salt", 3)
+    assert [done["what"] for done in item["done"]] == ["/etc/motd", "web.service"]
+
+
+def test_apply_nothing(invoke: Callable[..., Any], world: World) -> None:
+    """Where nothing differs nothing is done."""
+    world.plans = {"web": Plan(base=2)}
+
+    assert invoke("host.apply").code == 0
+    assert world.applied == []
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 3), (["--yes"], 0), (["--engine", "ansible"], 2)])
+def test_real_machines(
+    invoke: Callable[..., Any], world: World, words: list[str], code: int
+) -> None:
+    """A real machine is changed only when somebody agreed; an engine must be known."""
+    world.plans, world.addresses = {"web": CHANGING}, {"web": "192.0.2.7"}
+
+    ended = invoke("host.apply", "web", *words)
+
+    assert ended.code == code
+    assert bool(world.applied) == (code == 0)
+    assert code or ended.out.startswith("web (192.0.2.7): 2 things done")
+
+
+def test_real_machines_in_continuous_integration(
+    invoke: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody sits, the variable of such places agrees."""
+    monkeypatch.setenv("CI", "true")
+    world.plans, world.addresses = {"web": CHANGING}, {"web": "192.0.2.7"}
+
+    assert invoke("host.apply", "web").code == 0
+
+
+def test_status(invoke: Callable[..., Any], world: World) -> None:
+    """What differs from what was put there makes the task fail."""
+    world.plans = {"web": CHANGING}
+    world.survey = replace(world.survey, nodes={"/etc/motd": Found(Kind.FILE, 0o600, 0, 0)})
+
+    ended, data = invoke("host.status"), invoke("host.status", "--json")
+
+    assert (ended.code, data.code) == (1, 1)
+    assert "web: /etc/motd  mode" in ended.out
+    assert "host.apply web" in ended.err
+    (item,) = json.loads(data.out)["items"]
+    assert item["drift"] == [{"what": "/etc/motd", "reasons": ["mode"], "secret": False}]
+    assert (item["generation"], item["current"]) == (2, False)
+
+
+def test_status_of_what_is_well(invoke: Callable[..., Any], world: World) -> None:
+    """A machine as it was left is well, and so is one that remembers nothing."""
+    world.plans = {"web": Plan()}
+    world.survey = Survey(
+        nodes={"/etc/motd": Found(Kind.FILE, 0o644, 0, 0)},
+        record=replace(THEN, config="sha256-new"),
+    )
+    ended = invoke("host.status")
+    assert (ended.code, ended.out.splitlines()[-1].split()) == (
+        0,
+        ["web", "simulated", "2", "yes", "none"],
+    )
+
+    world.survey = Survey()
+    assert invoke("host.status").code == 0
+
+
+def test_status_of_the_place(invoke: Callable[..., Any], world: World) -> None:
+    """What a simulation itself keeps up to date was changed by nobody's hand."""
+    world.plans, world.place = {"web": Plan()}, (PlaceFile("/etc/motd", "x"),)
+    world.survey = replace(world.survey, nodes={"/etc/motd": Found(Kind.FILE, 0o600, 0, 0)})
+    assert invoke("host.status").code == 0
+
+    world.plans = {"web": CHANGING}
+    assert invoke("host.status").code == 1
+
+
+def test_adopt(invoke: Callable[..., Any], world: World) -> None:
+    """What differs is printed as Butane, for one host."""
+    world.plans = {"web": CHANGING}
+
+    ended = invoke("host.adopt", "web")
+
+    assert ended.code == 0
+    assert ended.out.startswith("variant: fcos\n")
+    assert "/etc/motd differs" in ended.out
+    assert json.loads(invoke("host.adopt", "web", "--json").out)["items"][0]["butane"] == ended.out
+    assert invoke("host.adopt").code == 2
+
+
+def test_adopt_nothing(invoke: Callable[..., Any], world: World) -> None:
+    """Where nothing differs there is nothing to print."""
+    world.plans = {"web": Plan()}
+
+    ended = invoke("host.adopt", "web")
+
+    assert (ended.code, ended.out) == (0, "")
+
+
+@pytest.fixture
+def past(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return machines that remember two generations."""
+    first = Record(0, "sha256-0123456789abcdef")
+    known = (history.Generation(first, current=False), history.Generation(THEN, current=True))
+    monkeypatch.setattr(reconfigure, "histories", lambda machines: tuple(known for _ in machines))
+    return world
+
+
+def test_history(invoke: Callable[..., Any], past: World) -> None:
+    """Each generation is listed, the present one marked."""
+    past.plans = {"web": Plan()}
+
+    ended, data = invoke("host.history"), invoke("host.history", "web", "--json")
+
+    assert [line.split()[:3] for line in ended.out.splitlines()[2:]] == [
+        ["web", "0", "first"],
+        ["web", "2", "now"],
+    ]
+    items = json.loads(data.out)["items"]
+    assert [(item["generation"], item["current"]) for item in items] == [(0, False), (2, True)]
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [(["web"], "0"), (["web", "--to", "2"], "2"), (["web", "2"], "2"), (["web", "--to=0"], "0")],
+)
+def test_rollback(invoke: Callable[..., Any], past: World, words: list[str], number: str) -> None:
+    """A machine is brought back to the generation that is named, or the one before."""
+    past.plans = {"web": CHANGING}
+
+    ended = invoke("host.rollback", *words)
+
+    assert ended.code == 0
+    assert past.applied == [("web", "direct", number)]
+    assert f"as generation {number}: now generation 4" in ended.err
+
+
+def test_rollback_of_nothing(
+    invoke: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was nothing else before cannot go back; one of several must be named."""
+    world.plans = {"web": CHANGING}
+    known = (history.Generation(THEN, current=True),)
+    monkeypatch.setattr(reconfigure, "histories", lambda _machines: (known,))
+
+    assert invoke("host.rollback", "web").code == 2
+    assert invoke("host.rollback").code == 2
+    assert world.applied == []
+
+
+@pytest.mark.needs("butane", "ignition-validate")
+@pytest.mark.usefixtures("world")
+def test_apply_into_a_folder(invoke: Callable[..., Any], machine: Path) -> None:
+    """A host's config is applied into a folder, which no machine is asked for."""
+    ended = invoke("host.apply", "web", "--root", str(machine))
+
+    assert ended.code == 0
+    assert (machine / "etc/motd").read_text() == "hello"
+    assert "+ /etc/motd  file 0644" in ended.out
+    assert invoke("host.apply", "--root", str(machine)).code == 2
+
+
+@pytest.mark.needs("butane", "ignition-validate")
+def test_butane_apply(invoke: Callable[..., Any], folder: Path) -> None:
+    """One file is applied into a folder; what is gone from it later goes from there."""
+    file, root = folder / "config.bu", folder / "machine"
+    file.write_text(BUTANE)
+    assert invoke("butane.apply", "config.bu", "--root", "machine").code == 0
+    file.write_text(BUTANE.replace("motd", "issue"))
+
+    ended = invoke("butane.apply", "config.bu", "--root", "machine", "--json")
+
+    (item,) = json.loads(ended.out)["items"]
+    assert {node["path"]: node["change"] for node in item["nodes"]} == {
+        "/etc/issue": "added",
+        "/etc/motd": "removed",
+    }
+    assert (root / "etc/issue").read_text() == "hello"
+    assert not (root / "etc/motd").exists()
+    assert (item["generation"], item["engine"]) == (2, "direct")
+
+
+def test_butane_apply_ignition(invoke: Callable[..., Any], folder: Path) -> None:
+    """An Ignition config needs no Butane."""
+    files = [{"path": "/etc/motd", "contents": {"source": "data:,hello"}}]
+    config = {"ignition": {"version": "3.4.0"}, "storage": {"files": files}}
+    (folder / "config.ign").write_text(json.dumps(config))
+
+    assert invoke("butane.apply", "config.ign", "--root", "machine").code == 0
+    assert (folder / "machine/etc/motd").read_text() == "hello"
+
+
+@pytest.mark.parametrize("words", [["x.bu"], ["--root", "m"], ["no.bu", "--root", "m"]])
+@pytest.mark.usefixtures("folder")
+def test_butane_apply_what(invoke: Callable[..., Any], words: list[str]) -> None:
+    """A file and a folder are needed."""
+    assert invoke("butane.apply", *words).code == 2
+
+
+@pytest.fixture
+def machine(folder: Path) -> Path:
+    """Return a folder that has the accounts of a machine."""
+    root = folder / "machine"
+    (root / "etc").mkdir(parents=True)
+    (root / "home/core").mkdir(parents=True)
+    for name, text in (
+        ("passwd", "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000::/home/core:/bin/sh\n"),
+        ("group", "root:x:0:\ncore:x:1000:\n"),
+        ("shadow", "root:*:::::::\ncore:*:::::::\n"),
+        ("gshadow", "root:*::\ncore:*::\n"),
+    ):
+        (root / "etc" / name).write_text(text)
+    return root
+
+
+CALL = """
+import json, sys
+from toolbox.tasks.program import main
+try:
+    main(["invoke", *sys.argv[1:]])
+except SystemExit as end:
+    print(json.dumps([end.code, sorted(sys.modules)]), file=sys.stderr)
+"""
+SSH = """\
+while [ "$1" != web ]; do
+    [ "$1" != -O ] || exit 0
+    shift
+done
+shift
+exec sh -c "$*"
+"""
+HEAVY = {"grpc", "libvirt", "pulumi", "pulumi_libvirt", "pytest", "salt", "testinfra"}
+
+
+@pytest.fixture
+def remembered(folder: Path) -> None:
+    """Remember keys as the engine does, of a host whose machine is this place."""
+    (folder / "hosts/web").mkdir(parents=True)
+    (folder / "project.yaml").write_text("name: example\n")
+    (folder / "hosts/web.yaml").write_text("address: 127.0.0.1\n")
+    (folder / "hosts/web/main.bu").write_text(BUTANE.replace("/etc/motd", "/nowhere/motd"))
+    project = load(folder)
+    pems = standin.identity(["web"]).hosts["web"]
+    host = {
+        "ssh_host_key": pems.ssh_host_key.reveal(),
+        "ssh_host_public_key": pems.ssh_host_public_key,
+        "tls_key": pems.tls_key.reveal(),
+        "tls_certificate": pems.tls_certificate,
+    }
+    outputs = {
+        "ca_certificate": "ca",
+        "provision_key": Secret("k").reveal(),
+        "provision_public_key": pems.ssh_host_public_key,
+        "hosts": {"web": host},
+    }
+    stack = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]
+    workspace = layout.of(project).workspace
+    state = workspace._state(layout.IDENTITY)
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": stack}}}))
+    memory = workspace.folder / f"{layout.IDENTITY}.settled"
+    settled.remember(memory, "digest", keys.program(project))
+
+
+@pytest.mark.needs("butane", "ignition-validate", "ssh-agent")
+@pytest.mark.usefixtures("remembered", "machine")
+@pytest.mark.parametrize("words", [["host.plan"], ["host.apply", "--root", "machine"]])
+def test_nothing_heavy(folder: Path, fake: Callable[[str, str], Path], words: list[str]) -> None:
+    """Neither Pulumi's engine nor a hypervisor nor a test runner is in the way of a change."""
+    fake("ssh", SSH)
+    fake("ssh-add", "cat >/dev/null")
+    fake("pulumi", "exit 1")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", CALL, *words],
+        env={**os.environ, "PYTHONPATH": str(Path(toolbox.__file__).parents[1]), "USER": "root"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+    )
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+
+    assert code == 0, done.stderr
+    assert "/nowhere/motd" in done.stdout
+    assert not HEAVY & set(modules)
