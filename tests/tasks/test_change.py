@@ -89,7 +89,8 @@ class World:
         )
         session: Any = SimpleNamespace(name=host.name)
         vault: Any = None
-        return Reached(target, session, vault, vault)
+        states = (host.folder / "salt", host.folder.parent.parent / "salt")
+        return Reached(target, session, vault, vault, states)
 
     def prospects(self, machines: Any, _configs: Any, _engine: str) -> tuple[Prospect, ...]:
         """Return what has to be done."""
@@ -164,6 +165,37 @@ def test_detailed_exitcode(
     assert ended.code == code
     assert item["nothing"] == (plan is not CHANGING)
     assert [node["path"] for node in item["nodes"]] == [node.path for node in plan.nodes]
+
+
+def test_plan_by_salt(
+    invoke: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Salt says that it would do stands behind the plan."""
+    world.plans = {"web": CHANGING}
+    said = (Done("/etc/motd", "would change", message="mode"),)
+    monkeypatch.setattr(reconfigure, "previews", lambda pairs: tuple(said for _ in pairs))
+
+    ended, data = (
+        invoke("host.plan", "--engine=salt"),
+        invoke("host.plan", "--engine=salt", "--json"),
+    )
+
+    assert ended.out.splitlines()[-1] == "  salt: /etc/motd: would change, mode"
+    assert json.loads(data.out)["items"][0]["salt"][0]["what"] == "/etc/motd"
+    assert invoke("host.plan", "--engine=puppet").code == 2
+
+
+@pytest.mark.parametrize(("engine", "applied"), [("salt", True), ("direct", False)])
+def test_own_states(
+    invoke: Callable[..., Any], world: World, folder: Path, engine: str, *, applied: bool
+) -> None:
+    """A project's own states are for Salt to judge, though nothing of the config differs."""
+    world.plans = {"web": Plan(base=2)}
+    (folder / "salt").mkdir()
+    (folder / "salt/more.sls").write_text("x: test.nop\n")
+
+    assert invoke("host.apply", "web", "--engine", engine).code == 0
+    assert bool(world.applied) == applied
 
 
 @pytest.mark.usefixtures("world")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
+    from toolbox.lib.reconfigure.engine import Done
     from toolbox.lib.reconfigure.history import Generation
     from toolbox.lib.reconfigure.session import Session
     from toolbox.lib.reconfigure.state import DesiredState
@@ -65,6 +66,11 @@ class Reached:
     def name(self) -> str:
         """Name of its host."""
         return self.target.host.name
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the project has Salt states of its own for it."""
+        return any(any(folder.glob("*.sls")) for folder in self.states)
 
     def again(self) -> AbstractContextManager[Session]:
         """Open a session over a new connection."""
@@ -191,6 +197,17 @@ def carry_out(
             machine.vault.keep(keepsakes(seen.desired))
             made = change.engine_of(engine, machine.session, seen, machine.again, machine.states)
             return change.carry_out(seen, made)
+
+    return parallel.each(one, pairs, most=MOST)
+
+
+def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...], ...]:
+    """Return what Salt says that it would do to each machine; nothing is changed."""
+
+    def one(pair: tuple[Reached, Prospect]) -> tuple[Done, ...]:
+        machine, seen = pair
+        made = change.engine_of(change.SALT, machine.session, seen, states=machine.states)
+        return made.preview(seen.plan) if isinstance(made, change.Previewing) else ()
 
     return parallel.each(one, pairs, most=MOST)
 
