@@ -74,7 +74,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         )
 
     def carry_out(_where: Any, pairs: Any, engine: str) -> tuple[ChangeReport, ...]:
-        applied.extend((machine.name, engine) for machine, _ in pairs)
+        applied.extend((machine.name, engine, machine.new) for machine, _ in pairs)
         return tuple(ChangeReport(engine) for _ in pairs)
 
     monkeypatch.setattr(settle.reconfigure, "prospects", prospects)
@@ -89,7 +89,7 @@ def test_changed(
     machines = settle.settle(starter, _plans(project, "web"), _running(project, "unchanged"))
 
     db, web = machines
-    assert planned == [("web", "direct")]
+    assert planned == [("web", "direct", False)]
     assert (db.action, db.config, db.changes) == ("unchanged", "sha256-old", ())
     assert (web.action, web.config) == ("changed", "sha256-new")
     assert web.changes == ("~ /etc/motd  file 0644 (contents)",)
@@ -105,11 +105,11 @@ def test_nothing(project: Project, starter: Any, planned: list[Any]) -> None:
 
 
 def test_warm(project: Project, starter: Any, planned: list[Any]) -> None:
-    """A machine that came from the generic guest stays one that did."""
+    """A machine that came from the generic guest stays one that did, and needs no way back."""
     machines = settle.settle(starter, _plans(project, "db", "web"), _running(project, "warm"))
 
     assert [machine.action for machine in machines] == ["warm", "warm"]
-    assert planned == [("db", "direct"), ("web", "direct")]
+    assert planned == [("db", "direct", True), ("web", "direct", True)]
 
 
 @pytest.mark.usefixtures("planned")

@@ -54,6 +54,7 @@ class Reached:
         client: The connection that the session goes over.
         vault: Secrets of what it was before.
         states: Folders of Salt states that the project has for it.
+        new: Whether it has been nothing yet, so that nobody would want that back.
     """
 
     target: Target
@@ -61,6 +62,7 @@ class Reached:
     client: Client
     vault: Vault
     states: tuple[Path, ...] = ()
+    new: bool = False
 
     @property
     def name(self) -> str:
@@ -195,7 +197,8 @@ def carry_out(
         machine, seen = pair
         with remembered(where, machine.target, seen.desired):
             machine.vault.keep(keepsakes(seen.desired))
-            made = change.engine_of(engine, machine.session, seen, machine.again, machine.states)
+            again = None if machine.new else machine.again
+            made = change.engine_of(engine, machine.session, seen, again, machine.states)
             return change.carry_out(seen, made)
 
     return parallel.each(one, pairs, most=MOST)

@@ -13,7 +13,7 @@ from toolbox.lib.reconfigure.session import remote
 from toolbox.lib.simulation import reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached
-from toolbox.lib.simulation.start import CHANGED, UNCHANGED
+from toolbox.lib.simulation.start import CHANGED, UNCHANGED, WARM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,4 +91,5 @@ def _reached(starter: Starter, machine: Running, sessions: ExitStack) -> Reached
         sessions.enter_context(remote(starter.ssh, name)),
         starter.ssh,
         starter.where.vault(name, starter.identity.provision_key),
+        new=machine.action == WARM,
     )
