@@ -454,25 +454,34 @@ except SystemExit as end:
     print(json.dumps([end.code, sorted(sys.modules)]), file=sys.stderr)
 """
 SSH = """\
-while [ "$1" != web ]; do
-    [ "$1" != -O ] || exit 0
+while :; do
+    case $1 in
+    -O) exit 0 ;;
+    web*) break ;;
+    esac
     shift
 done
+touch "here.$1"
+while [ "$(ls here.* | wc -l)" -lt "$(ls hosts/*.yaml | wc -l)" ]; do sleep 0.1; done
 shift
 exec sh -c "$*"
 """
+"""Reaches this place instead of a machine, when all machines are being reached."""
 HEAVY = {"grpc", "libvirt", "pulumi", "pulumi_libvirt", "pytest", "salt", "testinfra"}
 
 
-@pytest.fixture
-def remembered(folder: Path) -> None:
-    """Remember keys as the engine does, of a host whose machine is this place."""
-    (folder / "hosts/web").mkdir(parents=True)
+@pytest.fixture(params=[1])
+def remembered(folder: Path, request: pytest.FixtureRequest) -> None:
+    """Remember keys as the engine does, of hosts whose machine is this place."""
+    names = [f"web{number}" for number in range(request.param)]
+    (folder / "hosts").mkdir()
+    (folder / "butane").mkdir()
     (folder / "project.yaml").write_text("name: example\n")
-    (folder / "hosts/web.yaml").write_text("address: 127.0.0.1\n")
-    (folder / "hosts/web/main.bu").write_text(BUTANE.replace("/etc/motd", "/nowhere/motd"))
+    for name in names:
+        (folder / f"hosts/{name}.yaml").write_text("address: 127.0.0.1\n")
+    (folder / "butane/main.bu").write_text(BUTANE.replace("/etc/motd", "/nowhere/motd"))
     project = load(folder)
-    pems = standin.identity(["web"]).hosts["web"]
+    pems = standin.identity(names).hosts["web0"]
     host = {
         "ssh_host_key": pems.ssh_host_key.reveal(),
         "ssh_host_public_key": pems.ssh_host_public_key,
@@ -483,7 +492,7 @@ def remembered(folder: Path) -> None:
         "ca_certificate": "ca",
         "provision_key": Secret("k").reveal(),
         "provision_public_key": pems.ssh_host_public_key,
-        "hosts": {"web": host},
+        "hosts": dict.fromkeys(names, host),
     }
     stack = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]
     workspace = layout.of(project).workspace
@@ -494,11 +503,8 @@ def remembered(folder: Path) -> None:
     settled.remember(memory, "digest", keys.program(project))
 
 
-@pytest.mark.needs("butane", "ignition-validate", "ssh-agent")
-@pytest.mark.usefixtures("remembered", "machine")
-@pytest.mark.parametrize("words", [["host.plan"], ["host.apply", "--root", "machine"]])
-def test_nothing_heavy(folder: Path, fake: Callable[[str, str], Path], words: list[str]) -> None:
-    """Neither Pulumi's engine nor a hypervisor nor a test runner is in the way of a change."""
+def _call(folder: Path, fake: Callable[[str, str], Path], *words: str) -> tuple[str, set[str]]:
+    """Call a task in a process of its own; return what it printed and the modules it loaded."""
     fake("ssh", SSH)
     fake("ssh-add", "cat >/dev/null")
     fake("pulumi", "exit 1")
@@ -512,7 +518,26 @@ def test_nothing_heavy(folder: Path, fake: Callable[[str, str], Path], words: li
         timeout=100,
     )
     code, modules = json.loads(done.stderr.splitlines()[-1])
-
     assert code == 0, done.stderr
-    assert "/nowhere/motd" in done.stdout
-    assert not HEAVY & set(modules)
+    return done.stdout, set(modules)
+
+
+@pytest.mark.needs("butane", "ignition-validate", "ssh-agent")
+@pytest.mark.usefixtures("remembered", "machine")
+@pytest.mark.parametrize("words", [["host.plan"], ["host.apply", "--root", "machine"]])
+def test_nothing_heavy(folder: Path, fake: Callable[[str, str], Path], words: list[str]) -> None:
+    """Neither Pulumi's engine nor a hypervisor nor a test runner is in the way of a change."""
+    out, modules = _call(folder, fake, *words)
+
+    assert "/nowhere/motd" in out
+    assert not HEAVY & modules
+
+
+@pytest.mark.needs("butane", "ignition-validate", "ssh-agent")
+@pytest.mark.usefixtures("remembered")
+@pytest.mark.parametrize("remembered", [20], indirect=True)
+def test_twenty_at_once(folder: Path, fake: Callable[[str, str], Path]) -> None:
+    """Many machines are looked at together: here none answers before all are asked."""
+    out, _ = _call(folder, fake, "host.plan")
+
+    assert out.count("+ /nowhere/motd  file 0644") == 20
