@@ -17,6 +17,7 @@ import sys
 import time
 import zlib
 from base64 import b64encode
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +31,7 @@ from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
-from toolbox.lib.reconfigure import desired, inheritance, record, words
+from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.survey import Survey
 
@@ -283,6 +284,18 @@ def fuzz_keys(text: str) -> None:
     assert not any("\n" in key for key in keys)
 
 
+def fuzz_sight(text: str) -> None:
+    """What a machine says is a survey of what was asked for, or nothing."""
+    asked = {"/etc/a": "-", "/etc/b c": "+", "/etc/none": "~"}
+    said = text.encode(errors="surrogatepass")
+    with suppress(record.RecordError):
+        seen = sight.read(said, "m", asked, ["a.service", "b@*.service"])
+        if seen is not None:
+            assert seen.nodes.keys() <= {*asked, *text.split("\n")}
+    told = [("/etc/a", "added")]
+    assert all(item.what == "/etc/a" for item in job.read(said, told))
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
@@ -292,6 +305,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
+    "sight": fuzz_sight,
 }
 
 

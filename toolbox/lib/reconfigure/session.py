@@ -104,7 +104,7 @@ class Session:
             _frame(kind, data, mark)
             for kind, data in [
                 *(("put", data) for data in files),
-                ("run", f"{checks}{script}".encode()),
+                ("run", f"{checks}{script}".encode(errors="surrogateescape")),
             ]
         )
         answer = _Answer(mark.encode())
