@@ -21,6 +21,7 @@ from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan
 from toolbox.lib.reconfigure.record import Record
 from toolbox.lib.reconfigure.salt import bundle, call
 from toolbox.lib.reconfigure.salt.engine import Salt
+from toolbox.lib.reconfigure.salt.sources import Sources
 from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
@@ -259,3 +260,24 @@ def test_a_killed_salt_is_finished_by_the_next_change(
     bring(fresh, HARD)
     assert tree(root) == tree(fresh)
     assert list(root.rglob("*infra-toolbox.tmp")) == []
+
+
+@needs("salt-call")
+def test_own_states_are_run_where_a_plan_has_nothing(root: Path, tmp_path: Path) -> None:
+    """They come after those of the plan, may require them, and are told by their functions."""
+    text = "{{ 'FOLDER' }}/made:\n  file.managed:\n    - require:\n      - sls: infra-toolbox\n"
+    own = Sources(("mine",), {"mine.sls": text.replace("FOLDER", str(tmp_path)).encode()})
+    with session.local(root) as shell:
+        memory = shell.run('printf %s "$RUN"').stdout.decode()
+        # Reason: a folder has no states of its own, so it passes for a machine.
+        shell.root, shell.name = "", "web"
+        engine = Salt(Direct(shell), own)
+        assert engine.always
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session, "RUN", memory)
+            patch.setattr(bundle, "start", lambda _session: bundle.here())
+            assert [item.ok for item in engine.preview(Plan())] == [True]
+            report = engine.apply(Plan())
+    made = tmp_path / "made"
+    assert [(item.what, item.action) for item in report.done] == [(str(made), "file.managed")]
+    assert made.is_file()

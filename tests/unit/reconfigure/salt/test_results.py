@@ -50,6 +50,11 @@ def test_states_are_told_in_order_and_in_the_words_of_the_plan() -> None:
     )
 
 
+def test_a_state_that_only_stands_there_is_not_told() -> None:
+    """What can be required where a plan has no states is nothing that was done."""
+    assert results.read(said(a=item(OURS, 0)), "", STATES) == ()
+
+
 def test_a_persons_own_states_are_told_by_their_functions() -> None:
     """A state of somebody's own is no state of the plan, whatever its name is."""
     own = item("/etc/x", 0, __sls__="mine", name="/etc/y")

@@ -21,6 +21,7 @@ from toolbox.lib.reconfigure.plan import (
     Verb,
 )
 from toolbox.lib.reconfigure.salt import states
+from toolbox.lib.reconfigure.salt.sources import OURS
 from toolbox.lib.reconfigure.salt.states import Place, State
 from toolbox.lib.reconfigure.state import Group, Kind, User
 from toolbox.lib.reconfigure.survey import Found
@@ -346,6 +347,12 @@ def test_no_name_is_read_another_way(path: str, target: str) -> None:
     assert name == f"/{path}"
     assert {"target": target} in said["file.symlink"]
     assert {"order": 1} in said["file.symlink"]
+
+
+def test_a_plan_without_states_can_be_required() -> None:
+    """A person's own states may require ours, whether there are any or not."""
+    _renderer, _line, rest = states.document(()).partition("\n")
+    assert json.loads(rest) == {OURS: {"test.nop": []}}
 
 
 def test_a_dry_document_does_not_end_at_a_failure() -> None:

@@ -6,14 +6,16 @@ import hashlib
 import posixpath
 import secrets
 import shlex
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure import job as jobs
-from toolbox.lib.reconfigure import session
+from toolbox.lib.reconfigure import look, session
 from toolbox.lib.reconfigure.direct import label
+from toolbox.lib.reconfigure.engine import ChangeReport
 from toolbox.lib.reconfigure.salt import bundle, folders, minion, results, states
 from toolbox.lib.reconfigure.salt.sources import OURS, Sources
 from toolbox.lib.reconfigure.salt.states import Place
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolbox.lib.reconfigure.direct import Direct
-    from toolbox.lib.reconfigure.engine import ChangeReport, Done
+    from toolbox.lib.reconfigure.engine import Done
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.salt.states import State
 
@@ -31,6 +33,8 @@ SAID = b"> "
 """How the line begins that holds what Salt said."""
 
 SECONDS = 3600.0
+LOOKING = 'if [ -e "$LOCK" ]; then exec 9<"$LOCK" && lock -s; fi'
+CHANGING = 'mkdir -p "${LOCK%/*}" && exec 9>>"$LOCK" && lock -x'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,36 @@ class Salt:
             ToolboxError: It cannot be reached, or has changed since the plan was made; there is no
                 Salt, or no room for it.
         """
+        if plan.record is None:
+            return self._alone(plan)
         job = jobs.Job()
-        if states.translate(plan, Place()) or self._own.names:
+        if self._has_work(plan):
             self._write(job, plan)
         return self.direct.carry_out(plan, job, engine=self.name)
+
+    @property
+    def always(self) -> bool:
+        """Whether there is something to do even where a plan has nothing: states of one's own."""
+        return bool(self._own.names)
 
     @property
     def _own(self) -> Sources:
         # Reason: they would change this place instead of the folder.
         return Sources() if self.direct.session.root else self.sources
 
+    def _has_work(self, plan: Plan) -> bool:
+        """Tell whether there is a state; Salt refuses to be run for nothing."""
+        there = Place(systemd=not self.direct.session.root)
+        return self.always or bool(states.translate(plan, there))
+
+    def _alone(self, plan: Plan) -> ChangeReport:
+        """Carry out a person's own states, on a machine that is as its config says."""
+        began = time.monotonic()
+        done = self._run(plan, test=False) if self.always else ()
+        return ChangeReport(self.name, done, plan.base or 0, seconds=time.monotonic() - began)
+
     def _write(self, job: jobs.Job, plan: Plan) -> None:
-        """Write down that Salt is run; it refuses to be run for nothing."""
+        """Write down that Salt is run."""
         run = self._prepared(plan, f"job.{job.key}/salt")
         for node in plan.nodes:
             job.places[posixpath.dirname(node.path)] = None
@@ -88,21 +110,30 @@ class Salt:
         """Return what Salt says that it would do (``test=True``); nothing is changed.
 
         Raises:
+            BusyError: Somebody else is changing the machine.
             SaltFailed: Salt did not get as far as the states.
             ToolboxError: The machine cannot be reached; there is no Salt, or no room for it.
         """
-        if not (states.translate(plan, Place()) or self._own.names):
-            return ()
-        run = self._prepared(plan, f"salt.{secrets.token_hex(8)}", test=True)
+        return self._run(plan, test=True) if self._has_work(plan) else ()
+
+    def _run(self, plan: Plan, *, test: bool) -> tuple[Done, ...]:
+        """Run Salt without a word in the machine's record."""
+        run = self._prepared(plan, f"salt.{secrets.token_hex(8)}", test=test)
         sent = hashlib.sha256(run.archive).hexdigest()
         text = (
-            f"{run.opening}\ntrap salt_gone EXIT\n"
+            f"{(session.SHELL / 'common.sh').read_text(encoding='utf-8')}{run.opening}"
+            f"PATIENCE={self.direct.patience}\n"
+            f"{LOOKING if test else CHANGING}\n"
+            f"trap salt_gone EXIT\n"
             f'salt_ready <"$IN/{sent}" || exit {jobs.FAILED}\n'
-            f"salt_said {run.names} test=True\n"
+            f"salt_said {run.names}{' test=True' if test else ''}\n"
         )
+        name = self.direct.session.name
         reply = self.direct.session.run(text, files=[run.archive], deadline=SECONDS)
+        if reply.exit_code == look.BUSY:
+            raise look.busy(name, reply.stdout)
         if reply.exit_code != 0:
-            message = f"{self.direct.session.name}: Salt could not be started\n{reply.complaint}"
+            message = f"{name}: Salt could not be started\n{reply.complaint}"
             raise ToolboxError(message)
         return results.read(
             _said(reply.stdout), _complaint(reply.stdout), run.states, results.hidden(plan)

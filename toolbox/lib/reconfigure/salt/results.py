@@ -50,6 +50,7 @@ def read(
     return tuple(
         _done(key, told[key], known, words)
         for key in sorted(told, key=lambda key: _number(told[key].get("__run_num__")))
+        if told[key].get("__id__") != OURS
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.reconfigure.plan import Change, Verb
+from toolbox.lib.reconfigure.salt.sources import OURS
 from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def document(states: Sequence[State], *, failhard: bool = True) -> str:
         }
         for number, state in enumerate(states, start=1)
     }
-    return f"#!json\n{json.dumps(high, indent=1)}\n"
+    # Reason: what is asked for by its name has to be something.
+    return f"#!json\n{json.dumps(high or {OURS: {'test.nop': []}}, indent=1)}\n"
 
 
 def _ordered(plan: Plan, place: Place) -> Iterator[State]:
