@@ -104,6 +104,24 @@ def test_nothing(project: Project, starter: Any, planned: list[Any]) -> None:
     assert planned == []
 
 
+def test_nothing_differs(
+    project: Project,
+    starter: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A config that says the same in other words is remembered, and that is said."""
+    plan = Plan(base=0, record=Record(1, "sha256-new"))
+    seen = Prospect("web", DesiredState("sha256-new"), Survey(), plan)
+    monkeypatch.setattr(settle.reconfigure, "prospects", lambda *_: (seen,))
+    monkeypatch.setattr(settle.reconfigure, "carry_out", lambda *_: ())
+
+    _, web = settle.settle(starter, _plans(project, "web"), _running(project, "unchanged"))
+
+    assert (web.action, web.changes) == ("changed", ())
+    assert "web: nothing on it differs" in capsys.readouterr().err
+
+
 def test_warm(project: Project, starter: Any, planned: list[Any]) -> None:
     """A machine that came from the generic guest stays one that did, and needs no way back."""
     machines = settle.settle(starter, _plans(project, "db", "web"), _running(project, "warm"))

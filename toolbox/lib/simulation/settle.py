@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.plan import Plan
     from toolbox.lib.simulation.start import Running, Starter
 
+NOTHING = "nothing on it differs but what it remembers of its config"
+
 
 def settle(
     starter: Starter, plans: Sequence[Plan], machines: Sequence[Running]
@@ -76,7 +78,9 @@ def _change(
         seen = reconfigure.prospects(begun, configs, change.DIRECT)
         for prospect in seen:
             # Reason: of a machine that has nothing yet, all that it gets is no news.
-            for line in words.lines(prospect.plan) if prospect.plan.base is not None else ():
+            if prospect.plan.base is None:
+                continue
+            for line in words.lines(prospect.plan) or [NOTHING]:
                 note(f"{prospect.name}: {line}")
         pairs = list(zip(begun, seen, strict=True))
         reconfigure.carry_out(starter.where, pairs, change.DIRECT)
