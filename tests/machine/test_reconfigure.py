@@ -174,7 +174,7 @@ for name in passwd shadow group gshadow subuid subgid; do sort "etc/$name"; done
 systemctl list-unit-files --no-legend --plain | sort
 systemctl list-units --all --no-legend --plain --type=service,socket,timer,path |
     awk '{ print $1, $2, $3 }' | sort |
-    grep -Ev '^(user|session|systemd-(tmpfiles|hostnamed|localed|timedated)|sshd?@)'
+    grep -Ev '^(user|session|systemd-(tmpfiles|[a-z]*named|timedated)|sshd?@)'
 systemctl show -p Nice,ExecStart web.service comes.service 'goes@one.service' |
     sed 's/ start_time=.*//'
 """

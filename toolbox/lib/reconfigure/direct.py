@@ -30,6 +30,7 @@ LARGE = 262144
 """Bytes from which on it is asked whether a machine has them already."""
 
 PATIENCE_SECONDS = 60
+ENDED = "it ended before it was done; is its disk full?"
 LOCKED = "*"
 """What Ignition writes where no password fits."""
 
@@ -91,9 +92,13 @@ class Direct:
                 ended_well=outcome.code == 0,
                 limit=self.limit,
             )
+        done = outcome.done
+        if outcome.code != 0 and all(item.ok for item in done):
+            # Reason: what ended it was none of its parts, such as a disk that is full.
+            done = (*done, Done(self.session.name, "change", ok=False, message=ENDED))
         stays = outcome.code == 0 and not undone and plan.record is not None
         generation = plan.record.generation if stays and plan.record else max(plan.base or 0, 0)
-        return ChangeReport(engine, outcome.done, generation, undone, time.monotonic() - began)
+        return ChangeReport(engine, done, generation, undone, time.monotonic() - began)
 
     def _outcome(self, plan: Plan, job: jobs.Job, *, armed: bool) -> jobs.Outcome:
         try:

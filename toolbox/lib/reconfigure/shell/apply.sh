@@ -188,14 +188,14 @@ leftovers() {
 
 # Remembers what is going to be done, so that it can be finished, or taken back, by the next one.
 intend() {
-    # Reason: BASE was looked for already; words of pieces are numbers.
+    # Reason: places of pieces are two words each.
     # shellcheck disable=SC2086
     {
-        remember intent.paths $TOUCHED
+        remember intent $RECORD || exit $FAILED
         step
-        remember intent $RECORD
+        remember intent.paths $TOUCHED || exit $FAILED
         step
-        remember pending $PENDING
+        remember pending $PENDING || exit $FAILED
     }
     step
     flush "$STATE"
@@ -207,47 +207,53 @@ flush() {
 
 commit() {
     step
+    # Reason: what is recorded must have reached the disk before.
     if [ -d "$ROOT/etc" ]; then flush "$ROOT/etc" "$STATE"; else flush "$STATE"; fi
-    if [ -f "$STATE/record.json" ]; then
-        old=$(generation)
-        [ -f "$STATE/generations/$old.json" ] || cp "$STATE/record.json" "$STATE/generations/$old.json"
+    if [ -n "$there" ] && [ ! -f "$STATE/generations/$there.json" ]; then
+        cp "$STATE/record.json" "$STATE/.infra-toolbox.tmp" || exit $FAILED
+        mv -f "$STATE/.infra-toolbox.tmp" "$STATE/generations/$there.json"
     fi
     step
     # shellcheck disable=SC2086
     {
-        remember "generations/$GENERATION.json" $RECORD
+        remember "generations/$GENERATION.json" $RECORD || exit $FAILED
         step
-        remember paths $PATHS
+        remember paths $PATHS || exit $FAILED
         step
-        remember record.json $RECORD
+        remember record.json $RECORD || exit $FAILED
     }
     step
     (
         umask 022
-        mkdir -p "${HASH%/*}" && cd "${HASH%/*}" &&
-            printf '%s\n' "$CONFIG" >.infra-toolbox.tmp && mv -f .infra-toolbox.tmp "${HASH##*/}"
-    )
+        [ -d "${HASH%/*}" ] || mkdir -p "${HASH%/*}" || exit
+        printf '%s\n' "$CONFIG" >"${HASH%/*}/.infra-toolbox.tmp" || exit
+        mv -f "${HASH%/*}/.infra-toolbox.tmp" "$HASH"
+    ) || exit $FAILED
     step
     if [ -n "$unfinished" ]; then
         printf '%s' "$unfinished" >"$STATE/.infra-toolbox.tmp"
         mv -f "$STATE/.infra-toolbox.tmp" "$STATE/pending"
+        step
+        rm -f "$STATE/intent.paths" "$STATE/intent"
     else
-        rm -f "$STATE/pending"
+        rm -f "$STATE/pending" "$STATE/intent.paths" "$STATE/intent"
     fi
     step
-    rm -f "$STATE/intent" "$STATE/intent.paths"
-    step
     prune
-    flush "$STATE"
 }
 
 # Removes old generations, and bytes that none of the others names.
 prune() {
+    pruned=
     for old in "$STATE"/generations/*.json; do
         number=${old##*/}
         number=${number%.json}
-        [ "$number" -gt $((GENERATION - KEEP)) ] || rm -f "$old"
+        if [ "$number" -le $((GENERATION - KEEP)) ]; then
+            rm -f "$old"
+            pruned=yes
+        fi
     done
+    [ -n "$pruned" ] || return 0
     named=$(cat "$STATE"/generations/*.json | grep -oE '[0-9a-f]{64}' | sort -u)
     for blob in "$STATE"/blobs/*; do
         case $named in
@@ -258,7 +264,8 @@ prune() {
 }
 
 inner() {
-    INNER=$(exec sh -c 'echo $PPID')
+    # Reason: only tests kill it.
+    [ -z "$ROOT" ] || INNER=$(exec sh -c 'echo $PPID')
     check_base
     step
     sweep
@@ -273,9 +280,11 @@ inner() {
 
 # Takes the lock to change; one that another has removed meanwhile is no lock.
 hold() {
-    mkdir -p "${STATE%/*}" && umask 077 && mkdir -p "$RUN" "$STATE/generations" "$STATE/blobs" ||
-        exit $FAILED
-    umask 022
+    if [ ! -d "$STATE/blobs" ] || [ ! -d "$STATE/generations" ]; then
+        mkdir -p "${STATE%/*}" && umask 077 && mkdir -p "$STATE/generations" "$STATE/blobs" ||
+            exit $FAILED
+        umask 022
+    fi
     while :; do
         exec 9>>"$LOCK"
         lock -x

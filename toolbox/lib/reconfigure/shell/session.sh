@@ -16,7 +16,7 @@ take() {
     [ $(($1 % 65536)) = 0 ] || dd bs=$(($1 % 65536)) count=1 iflag=fullblock 2>/dev/null
 }
 
-mkdir -p "$RUN" && chmod 700 "$RUN" || exit 1
+[ -d "$RUN" ] || mkdir -p "$RUN" || exit 1
 # Reason: a session that was killed has removed nothing.
 for old in "$RUN"/in.*; do
     [ ! -d "$old" ] || kill -0 "${old##*.}" 2>/dev/null || rm -rf "$old"
