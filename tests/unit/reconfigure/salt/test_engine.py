@@ -149,7 +149,7 @@ def ignited(root: Path, text: str, apply: str) -> dict[str, tuple[object, ...]]:
         pytest.param(HARD, id="all kinds"),
         *(
             pytest.param((GOLDEN / name / "expected.ign").read_text(), id=name)
-            for name in ("template", "layers", "tags")
+            for name in ("template", "layers")
         ),
     ],
 )
@@ -243,7 +243,7 @@ def test_what_a_killed_salt_left_is_removed(root: Path) -> None:
 
 @needs("salt-call")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
-@pytest.mark.parametrize("seconds", ["0.05", "1", "1.5", "2"])
+@pytest.mark.parametrize("seconds", ["0.05", "1.2"])
 def test_a_killed_salt_is_finished_by_the_next_change(
     root: Path, fake: Callable[[str, str], Path], program: Callable[[str], str], seconds: str
 ) -> None:
