@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import toolbox
 from toolbox.lib.butane.bootstrap import PlaceFile
-from toolbox.lib.core.secret import Secret
-from toolbox.lib.inventory.load import load
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure import history
 from toolbox.lib.reconfigure.change import Prospect
@@ -26,14 +19,14 @@ from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan, UnitAction, V
 from toolbox.lib.reconfigure.record import Placed, Record
 from toolbox.lib.reconfigure.state import DesiredState, Kind
 from toolbox.lib.reconfigure.survey import Found, Survey
-from toolbox.lib.simulation import keys, layout, reconfigure
+from toolbox.lib.simulation import keys, reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached, Rendered, Returned
-from toolbox.lib.stack import settled
 from toolbox.lib.transport.ssh import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 BUTANE = """\
 variant: fcos
@@ -89,7 +82,8 @@ class World:
         )
         session: Any = SimpleNamespace(name=host.name)
         vault: Any = None
-        return Reached(target, session, vault, vault)
+        states = (host.folder / "salt", host.folder.parent.parent / "salt")
+        return Reached(target, session, vault, vault, states)
 
     def prospects(self, machines: Any, _configs: Any, _engine: str) -> tuple[Prospect, ...]:
         """Return what has to be done."""
@@ -164,6 +158,37 @@ def test_detailed_exitcode(
     assert ended.code == code
     assert item["nothing"] == (plan is not CHANGING)
     assert [node["path"] for node in item["nodes"]] == [node.path for node in plan.nodes]
+
+
+def test_plan_by_salt(
+    invoke: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Salt says that it would do stands behind the plan."""
+    world.plans = {"web": CHANGING}
+    said = (Done("/etc/motd", "would change", message="mode"),)
+    monkeypatch.setattr(reconfigure, "previews", lambda pairs: tuple(said for _ in pairs))
+
+    ended, data = (
+        invoke("host.plan", "--engine=salt"),
+        invoke("host.plan", "--engine=salt", "--json"),
+    )
+
+    assert ended.out.splitlines()[-1] == "  salt: /etc/motd: would change, mode"
+    assert json.loads(data.out)["items"][0]["salt"][0]["what"] == "/etc/motd"
+    assert invoke("host.plan", "--engine=puppet").code == 2
+
+
+@pytest.mark.parametrize(("engine", "applied"), [("salt", True), ("direct", False)])
+def test_own_states(
+    invoke: Callable[..., Any], world: World, folder: Path, engine: str, *, applied: bool
+) -> None:
+    """A project's own states are for Salt to judge, though nothing of the config differs."""
+    world.plans = {"web": Plan(base=2)}
+    (folder / "salt").mkdir()
+    (folder / "salt/more.sls").write_text("x: test.nop\n")
+
+    assert invoke("host.apply", "web", "--engine", engine).code == 0
+    assert bool(world.applied) == applied
 
 
 @pytest.mark.usefixtures("world")
@@ -346,141 +371,3 @@ def test_rollback_of_nothing(
     assert invoke("host.rollback", "web").code == 2
     assert invoke("host.rollback").code == 2
     assert world.applied == []
-
-
-@pytest.mark.needs("butane", "ignition-validate")
-@pytest.mark.usefixtures("world")
-def test_apply_into_a_folder(invoke: Callable[..., Any], machine: Path) -> None:
-    """A host's config is applied into a folder, which no machine is asked for."""
-    ended = invoke("host.apply", "web", "--root", str(machine))
-
-    assert ended.code == 0
-    assert (machine / "etc/motd").read_text() == "hello"
-    assert "+ /etc/motd  file 0644" in ended.out
-    assert invoke("host.apply", "--root", str(machine)).code == 2
-
-
-@pytest.mark.needs("butane", "ignition-validate")
-def test_butane_apply(invoke: Callable[..., Any], folder: Path) -> None:
-    """One file is applied into a folder; what is gone from it later goes from there."""
-    file, root = folder / "config.bu", folder / "machine"
-    file.write_text(BUTANE)
-    assert invoke("butane.apply", "config.bu", "--root", "machine").code == 0
-    file.write_text(BUTANE.replace("motd", "issue"))
-
-    ended = invoke("butane.apply", "config.bu", "--root", "machine", "--json")
-
-    (item,) = json.loads(ended.out)["items"]
-    assert {node["path"]: node["change"] for node in item["nodes"]} == {
-        "/etc/issue": "added",
-        "/etc/motd": "removed",
-    }
-    assert (root / "etc/issue").read_text() == "hello"
-    assert not (root / "etc/motd").exists()
-    assert (item["generation"], item["engine"]) == (2, "direct")
-
-
-def test_butane_apply_ignition(invoke: Callable[..., Any], folder: Path) -> None:
-    """An Ignition config needs no Butane."""
-    files = [{"path": "/etc/motd", "contents": {"source": "data:,hello"}}]
-    config = {"ignition": {"version": "3.4.0"}, "storage": {"files": files}}
-    (folder / "config.ign").write_text(json.dumps(config))
-
-    assert invoke("butane.apply", "config.ign", "--root", "machine").code == 0
-    assert (folder / "machine/etc/motd").read_text() == "hello"
-
-
-@pytest.mark.parametrize("words", [["x.bu"], ["--root", "m"], ["no.bu", "--root", "m"]])
-@pytest.mark.usefixtures("folder")
-def test_butane_apply_what(invoke: Callable[..., Any], words: list[str]) -> None:
-    """A file and a folder are needed."""
-    assert invoke("butane.apply", *words).code == 2
-
-
-@pytest.fixture
-def machine(folder: Path) -> Path:
-    """Return a folder that has the accounts of a machine."""
-    root = folder / "machine"
-    (root / "etc").mkdir(parents=True)
-    (root / "home/core").mkdir(parents=True)
-    for name, text in (
-        ("passwd", "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000::/home/core:/bin/sh\n"),
-        ("group", "root:x:0:\ncore:x:1000:\n"),
-        ("shadow", "root:*:::::::\ncore:*:::::::\n"),
-        ("gshadow", "root:*::\ncore:*::\n"),
-    ):
-        (root / "etc" / name).write_text(text)
-    return root
-
-
-CALL = """
-import json, sys
-from toolbox.tasks.program import main
-try:
-    main(["invoke", *sys.argv[1:]])
-except SystemExit as end:
-    print(json.dumps([end.code, sorted(sys.modules)]), file=sys.stderr)
-"""
-SSH = """\
-while [ "$1" != web ]; do
-    [ "$1" != -O ] || exit 0
-    shift
-done
-shift
-exec sh -c "$*"
-"""
-HEAVY = {"grpc", "libvirt", "pulumi", "pulumi_libvirt", "pytest", "salt", "testinfra"}
-
-
-@pytest.fixture
-def remembered(folder: Path) -> None:
-    """Remember keys as the engine does, of a host whose machine is this place."""
-    (folder / "hosts/web").mkdir(parents=True)
-    (folder / "project.yaml").write_text("name: example\n")
-    (folder / "hosts/web.yaml").write_text("address: 127.0.0.1\n")
-    (folder / "hosts/web/main.bu").write_text(BUTANE.replace("/etc/motd", "/nowhere/motd"))
-    project = load(folder)
-    pems = standin.identity(["web"]).hosts["web"]
-    host = {
-        "ssh_host_key": pems.ssh_host_key.reveal(),
-        "ssh_host_public_key": pems.ssh_host_public_key,
-        "tls_key": pems.tls_key.reveal(),
-        "tls_certificate": pems.tls_certificate,
-    }
-    outputs = {
-        "ca_certificate": "ca",
-        "provision_key": Secret("k").reveal(),
-        "provision_public_key": pems.ssh_host_public_key,
-        "hosts": {"web": host},
-    }
-    stack = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]
-    workspace = layout.of(project).workspace
-    state = workspace._state(layout.IDENTITY)
-    state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": stack}}}))
-    memory = workspace.folder / f"{layout.IDENTITY}.settled"
-    settled.remember(memory, "digest", keys.program(project))
-
-
-@pytest.mark.needs("butane", "ignition-validate", "ssh-agent")
-@pytest.mark.usefixtures("remembered", "machine")
-@pytest.mark.parametrize("words", [["host.plan"], ["host.apply", "--root", "machine"]])
-def test_nothing_heavy(folder: Path, fake: Callable[[str, str], Path], words: list[str]) -> None:
-    """Neither Pulumi's engine nor a hypervisor nor a test runner is in the way of a change."""
-    fake("ssh", SSH)
-    fake("ssh-add", "cat >/dev/null")
-    fake("pulumi", "exit 1")
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", CALL, *words],
-        env={**os.environ, "PYTHONPATH": str(Path(toolbox.__file__).parents[1]), "USER": "root"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=100,
-    )
-    code, modules = json.loads(done.stderr.splitlines()[-1])
-
-    assert code == 0, done.stderr
-    assert "/nowhere/motd" in done.stdout
-    assert not HEAVY & set(modules)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.engine import ChangeReport
+    from toolbox.lib.reconfigure.engine import ChangeReport, Done
     from toolbox.lib.simulation.reconfigure import Reached
 
 NAMES = "hosts, one or more; all that have a machine by default"
@@ -36,6 +36,7 @@ DIFFERENT = 2
 @task(
     help={
         "name": NAMES,
+        "engine": "salt asks Salt on the machine as well (test=True); direct by default",
         "detailed-exitcode": "end with 2 when something would be changed, with 1 for any failure",
         "json": JSON,
     },
@@ -44,6 +45,7 @@ DIFFERENT = 2
 def plan(
     _context: Context,
     name: Sequence[str] | None = None,
+    engine: str = "direct",
     detailed_exitcode: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
@@ -53,11 +55,12 @@ def plan(
         invoke host.plan
         invoke host.plan web db --json
         invoke host.plan --detailed-exitcode
+        invoke host.plan --engine salt
     """
     from toolbox.lib.core.errors import ToolboxError
 
     try:
-        some = _planned(name, as_json=json)
+        some = _planned(name, engine, as_json=json)
     except ToolboxError as error:
         if not detailed_exitcode:
             raise
@@ -67,15 +70,21 @@ def plan(
         show.end(DIFFERENT)
 
 
-def _planned(name: Sequence[str] | None, *, as_json: bool) -> bool:
+def _planned(name: Sequence[str] | None, engine: str, *, as_json: bool) -> bool:
     """Show what would change; tell whether anything would."""
-    with prospects(name) as (_project, pairs, findings):
+    from toolbox.lib.reconfigure.change import SALT, known_engine
+    from toolbox.lib.simulation import reconfigure
+
+    engine = known_engine(engine)
+    with prospects(name, engine) as (_project, pairs, findings):
         ok = not any(seen.errors for _machine, seen in pairs)
+        asked = reconfigure.previews(pairs) if ok and engine == SALT else [()] * len(pairs)
+        told = [(*pair, said) for pair, said in zip(pairs, asked, strict=True)]
         if as_json:
-            show.emit("host.plan", [_item(*pair) for pair in pairs], findings=findings, ok=ok)
+            show.emit("host.plan", [_item(*one) for one in told], findings=findings, ok=ok)
         else:
-            for machine, seen in pairs:
-                _show(machine, seen)
+            for one in told:
+                _show(*one)
         changing = [machine.name for machine, seen in pairs if not seen.nothing]
         refused = [item for _machine, seen in pairs for item in seen.errors]
     show.findings(findings)
@@ -130,7 +139,9 @@ def _hosts(name: Sequence[str] | None) -> tuple[Project, tuple[Host, ...], bool]
     return project, chosen(project, names), bool(names)
 
 
-def _item(machine: Reached, seen: Prospect) -> dict[str, object]:
+def _item(machine: Reached, seen: Prospect, said: Sequence[Done]) -> dict[str, object]:
+    from dataclasses import asdict
+
     from toolbox.lib.reconfigure import words
 
     return {
@@ -138,16 +149,21 @@ def _item(machine: Reached, seen: Prospect) -> dict[str, object]:
         "machine": machine.target.words,
         "nothing": seen.nothing,
         **words.as_json(seen.plan),
+        "salt": [asdict(item) for item in said],
     }
 
 
-def _show(machine: Reached, seen: Prospect) -> None:
+def _show(machine: Reached, seen: Prospect, said: Sequence[Done]) -> None:
     from toolbox.lib.reconfigure import words
 
     lines = words.lines(seen.plan)
     show.data(f"{machine.name} ({machine.target.words})")
     for line in lines or ["nothing to do" if seen.nothing else "only its record"]:
         show.data(f"  {line}" if line else "")
+    for item in said:
+        show.data(
+            f"  salt: {item.what}: {item.action}{f', {item.message}' if item.message else ''}"
+        )
 
 
 @task(
@@ -178,14 +194,20 @@ def apply(  # noqa: PLR0913 - the options of a task
         invoke host.apply web --engine salt
         invoke host.apply web --root /tmp/web
     """
-    from toolbox.lib.reconfigure.change import known_engine
+    from toolbox.lib.reconfigure.change import SALT, known_engine
 
     engine = known_engine(engine)
     if root:
         _into_folder(name, engine, root, as_json=json)
         return
     with prospects(name, engine) as (project, pairs, findings):
-        changing = [pair for pair in pairs if not pair[1].nothing]
+        # Reason: what states of one's own would do, nobody but Salt can tell.
+        own = engine == SALT
+        changing = [
+            (machine, seen)
+            for machine, seen in pairs
+            if not seen.nothing or (own and machine.has_states)
+        ]
         for machine, seen in changing:
             _tell(machine, seen)
         agreed([machine for machine, _ in changing], yes=yes)

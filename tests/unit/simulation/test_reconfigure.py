@@ -80,8 +80,11 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[ChangeReport | Exception]:
             raise report
         return report
 
-    made = SimpleNamespace(name="fake", apply=apply)
-    monkeypatch.setattr(reconfigure.change, "engine_of", lambda *_: made)
+    def engine_of(_name: str, _session: Any, _seen: Any, again: Any, _states: Any) -> Any:
+        print("with a way back" if again else "with none")
+        return SimpleNamespace(name="fake", apply=apply)
+
+    monkeypatch.setattr(reconfigure.change, "engine_of", engine_of)
     return reports
 
 
@@ -94,6 +97,19 @@ def test_carry_out(project: Project, engine: list[Any]) -> None:
 
     assert reconfigure.apply(project, [(machine(project), prospect())], "direct") == (report,)
     assert load(where.record("web")) == replace(WEB, config=config().sha256)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_way_back(
+    project: Project, engine: list[Any], capsys: pytest.CaptureFixture[str], *, new: bool
+) -> None:
+    """A change that would lock us out is taken back, but on a machine that was nothing before."""
+    engine.append(ChangeReport("fake"))
+    web = replace(machine(project, simulated=False), new=new)
+
+    reconfigure.apply(project, [(web, prospect())], "direct")
+
+    assert ("with none" if new else "with a way back") in capsys.readouterr().out
 
 
 def test_what_fails_is_neither(project: Project, engine: list[Any]) -> None:

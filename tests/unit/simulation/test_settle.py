@@ -74,7 +74,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         )
 
     def carry_out(_where: Any, pairs: Any, engine: str) -> tuple[ChangeReport, ...]:
-        applied.extend((machine.name, engine) for machine, _ in pairs)
+        applied.extend((machine.name, engine, machine.new) for machine, _ in pairs)
         return tuple(ChangeReport(engine) for _ in pairs)
 
     monkeypatch.setattr(settle.reconfigure, "prospects", prospects)
@@ -89,7 +89,7 @@ def test_changed(
     machines = settle.settle(starter, _plans(project, "web"), _running(project, "unchanged"))
 
     db, web = machines
-    assert planned == [("web", "direct")]
+    assert planned == [("web", "direct", False)]
     assert (db.action, db.config, db.changes) == ("unchanged", "sha256-old", ())
     assert (web.action, web.config) == ("changed", "sha256-new")
     assert web.changes == ("~ /etc/motd  file 0644 (contents)",)
@@ -104,12 +104,30 @@ def test_nothing(project: Project, starter: Any, planned: list[Any]) -> None:
     assert planned == []
 
 
+def test_nothing_differs(
+    project: Project,
+    starter: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A config that says the same in other words is remembered, and that is said."""
+    plan = Plan(base=0, record=Record(1, "sha256-new"))
+    seen = Prospect("web", DesiredState("sha256-new"), Survey(), plan)
+    monkeypatch.setattr(settle.reconfigure, "prospects", lambda *_: (seen,))
+    monkeypatch.setattr(settle.reconfigure, "carry_out", lambda *_: ())
+
+    _, web = settle.settle(starter, _plans(project, "web"), _running(project, "unchanged"))
+
+    assert (web.action, web.changes) == ("changed", ())
+    assert "web: nothing on it differs" in capsys.readouterr().err
+
+
 def test_warm(project: Project, starter: Any, planned: list[Any]) -> None:
-    """A machine that came from the generic guest stays one that did."""
+    """A machine that came from the generic guest stays one that did, and needs no way back."""
     machines = settle.settle(starter, _plans(project, "db", "web"), _running(project, "warm"))
 
     assert [machine.action for machine in machines] == ["warm", "warm"]
-    assert planned == [("db", "direct"), ("web", "direct")]
+    assert planned == [("db", "direct", True), ("web", "direct", True)]
 
 
 @pytest.mark.usefixtures("planned")

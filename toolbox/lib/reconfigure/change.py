@@ -6,7 +6,7 @@ import getpass
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Severity
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.confirm import Connect
-    from toolbox.lib.reconfigure.engine import Engine
+    from toolbox.lib.reconfigure.engine import Done, Engine
     from toolbox.lib.reconfigure.plan import Plan
     from toolbox.lib.reconfigure.session import Session
     from toolbox.lib.reconfigure.state import DesiredState
@@ -62,6 +62,15 @@ class Prospect:
     def errors(self) -> tuple[Finding, ...]:
         """Why nothing may be done; empty as a rule."""
         return tuple(item for item in self.plan.findings if item.severity is Severity.ERROR)
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """An engine that tells itself what it would do."""
+
+    def preview(self, plan: Plan) -> tuple[Done, ...]:
+        """Return what it would do; nothing is changed."""
+        ...
 
 
 def who() -> str:

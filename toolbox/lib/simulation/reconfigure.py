@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
+    from toolbox.lib.reconfigure.engine import Done
     from toolbox.lib.reconfigure.history import Generation
     from toolbox.lib.reconfigure.session import Session
     from toolbox.lib.reconfigure.state import DesiredState
@@ -53,6 +54,7 @@ class Reached:
         client: The connection that the session goes over.
         vault: Secrets of what it was before.
         states: Folders of Salt states that the project has for it.
+        new: Whether it has been nothing yet, so that nobody would want that back.
     """
 
     target: Target
@@ -60,11 +62,17 @@ class Reached:
     client: Client
     vault: Vault
     states: tuple[Path, ...] = ()
+    new: bool = False
 
     @property
     def name(self) -> str:
         """Name of its host."""
         return self.target.host.name
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the project has Salt states of its own for it."""
+        return any(any(folder.glob("*.sls")) for folder in self.states)
 
     def again(self) -> AbstractContextManager[Session]:
         """Open a session over a new connection."""
@@ -189,8 +197,20 @@ def carry_out(
         machine, seen = pair
         with remembered(where, machine.target, seen.desired):
             machine.vault.keep(keepsakes(seen.desired))
-            made = change.engine_of(engine, machine.session, seen, machine.again, machine.states)
+            again = None if machine.new else machine.again
+            made = change.engine_of(engine, machine.session, seen, again, machine.states)
             return change.carry_out(seen, made)
+
+    return parallel.each(one, pairs, most=MOST)
+
+
+def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...], ...]:
+    """Return what Salt says that it would do to each machine; nothing is changed."""
+
+    def one(pair: tuple[Reached, Prospect]) -> tuple[Done, ...]:
+        machine, seen = pair
+        made = change.engine_of(change.SALT, machine.session, seen, states=machine.states)
+        return made.preview(seen.plan) if isinstance(made, change.Previewing) else ()
 
     return parallel.each(one, pairs, most=MOST)
 

@@ -13,7 +13,7 @@ from toolbox.lib.reconfigure.session import remote
 from toolbox.lib.simulation import reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached
-from toolbox.lib.simulation.start import CHANGED, UNCHANGED
+from toolbox.lib.simulation.start import CHANGED, UNCHANGED, WARM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.simulation.plan import Plan
     from toolbox.lib.simulation.start import Running, Starter
+
+NOTHING = "nothing on it differs but what it remembers of its config"
 
 
 def settle(
@@ -76,7 +78,9 @@ def _change(
         seen = reconfigure.prospects(begun, configs, change.DIRECT)
         for prospect in seen:
             # Reason: of a machine that has nothing yet, all that it gets is no news.
-            for line in words.lines(prospect.plan) if prospect.plan.base is not None else ():
+            if prospect.plan.base is None:
+                continue
+            for line in words.lines(prospect.plan) or [NOTHING]:
                 note(f"{prospect.name}: {line}")
         pairs = list(zip(begun, seen, strict=True))
         reconfigure.carry_out(starter.where, pairs, change.DIRECT)
@@ -91,4 +95,5 @@ def _reached(starter: Starter, machine: Running, sessions: ExitStack) -> Reached
         sessions.enter_context(remote(starter.ssh, name)),
         starter.ssh,
         starter.where.vault(name, starter.identity.provision_key),
+        new=machine.action == WARM,
     )
