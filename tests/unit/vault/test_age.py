@@ -8,6 +8,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,6 +198,9 @@ def _on_terminal(environment: dict[str, str], path: Path, typed: str) -> str:
             break
         shown += more
         if b"passphrase" in shown and not asked:
+            # Reason: the question is there a moment before the terminal hides what is typed.
+            while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:
+                time.sleep(0.01)
             asked = True
             os.write(terminal, f"{typed}\n".encode())
     os.waitpid(child, 0)
