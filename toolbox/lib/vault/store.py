@@ -38,6 +38,7 @@ IGNORED = """\
 # What only one computer needs, and copies that the next change outdates: git keeps the history.
 /lock
 *.settled
+*.attrs
 *.bak
 /.pulumi/backups/
 /.pulumi/history/
@@ -91,6 +92,10 @@ class Vault:
         """Return the sealed exports."""
         found = self.files.rglob(f"*{SUFFIX}") if self.files.is_dir() else ()
         return tuple(sorted(path for path in found if not path.is_relative_to(self.public)))
+
+    def state(self, project: str, stack: str) -> Path:
+        """Return the file in which Pulumi keeps the state of a stack."""
+        return self.pulumi / ".pulumi" / "stacks" / project / f"{stack}.json"
 
     def owns(self, stack: str) -> bool:
         """Tell whether a stack of Pulumi is sealed by this passphrase."""
