@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,13 +90,18 @@ class Place:
     left_out: int
 
 
-def canaries(secrets: Mapping[str, Secret]) -> tuple[tuple[Canary, ...], tuple[str, ...]]:
-    """Return what to look for, and the names of secrets that are too short for that.
+def canaries(
+    secrets: Mapping[str, Secret] | Mapping[str, Secret | None],
+) -> tuple[tuple[Canary, ...], tuple[str, ...]]:
+    """Return what to look for, and the names of secrets that cannot be looked for.
 
     Args:
-        secrets: The secrets by their names.
+        secrets: The secrets by their names; None for one that is no text.
     """
-    made = [_canary(name, secret.reveal().encode()) for name, secret in secrets.items()]
+    made = [
+        _canary(name, secret.reveal().encode() if secret else b"")
+        for name, secret in secrets.items()
+    ]
     return (
         tuple(canary for canary in made if canary.parts),
         tuple(canary.name for canary in made if not canary.parts),
@@ -123,7 +127,11 @@ def search(data: bytes, wanted: Sequence[Canary], where: str) -> list[Leak]:
 
 
 def files(
-    folder: Path, wanted: Sequence[Canary], *, except_: Sequence[Path] = ()
+    folder: Path,
+    wanted: Sequence[Canary],
+    *,
+    except_: Sequence[Path] = (),
+    largest: int | None = None,
 ) -> tuple[Place, list[Leak]]:
     """Search the files below a folder.
 
@@ -131,11 +139,12 @@ def files(
         folder: The folder; one that is not there has no files.
         wanted: What to look for.
         except_: Files and folders that may have secrets.
+        largest: Bytes of the largest file that is searched; `LARGEST` by default.
     """
     searched = left_out = 0
     leaks: list[Leak] = []
     for path in _walk(folder, frozenset(except_)):
-        data = _content(path)
+        data = _content(path, LARGEST if largest is None else largest)
         if data is None:
             left_out += 1
             continue
@@ -207,23 +216,27 @@ def _packed(text: bytes) -> Iterator[bytes]:
 
 
 def _walk(folder: Path, except_: frozenset[Path]) -> Iterator[Path]:
+    """Yield the files and links below a folder; pipes and sockets hold nothing."""
     for parent, folders, names in os.walk(folder):
         here = Path(parent)
         folders[:] = sorted(
             name for name in folders if name not in SKIPPED and here / name not in except_
         )
-        yield from (here / name for name in sorted(names) if here / name not in except_)
+        for path in (here / name for name in sorted({*names, *_links(here, folders)})):
+            if path not in except_ and (path.is_symlink() or path.is_file()):
+                yield path
 
 
-def _content(path: Path) -> bytes | None:
-    """Return what a file holds; None for one that is too large, no file, or not readable."""
+def _links(here: Path, folders: Sequence[str]) -> list[str]:
+    return [name for name in folders if (here / name).is_symlink()]
+
+
+def _content(path: Path, largest: int) -> bytes | None:
+    """Return what a file holds, or where a link leads; None for what is too large or unreadable."""
     try:
-        facts = path.lstat()
-        if stat.S_ISLNK(facts.st_mode):
+        if path.is_symlink():
             return os.fsencode(path.readlink())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
-            return None
-        return path.read_bytes()
+        return path.read_bytes() if path.stat().st_size <= largest else None
     except OSError:
         return None
 
