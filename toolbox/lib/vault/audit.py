@@ -7,10 +7,11 @@ line ends and indented. What is searched is unpacked first (`disguise`).
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.core.run import run
@@ -33,6 +34,7 @@ BATCH = 8 << 20
 OPENSSH = b"b3BlbnNzaC1rZXktdjEA"
 """How each private key of OpenSSH begins, so its first line tells nothing."""
 
+KEY = b"PRIVATE KEY-----"
 CODE = "secret-in-clear"
 HINT = "replace it: whoever could read this place knows it"
 SECONDS = 600
@@ -192,15 +194,54 @@ def processes(wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
 
 def _canary(name: str, text: bytes) -> Canary:
     lines = [line.strip() for line in text.splitlines()]
+    public = _public_lines(text) if KEY in text else frozenset()
     kept = [
         line
         for line in (lines if len(lines) > 1 else [text.strip()])
         if len(line) >= SHORTEST and not line.startswith((b"-----", OPENSSH))
     ]
-    parts = tuple(dict.fromkeys(kept))
+    parts = tuple(dict.fromkeys(line for line in kept if line not in public))
     # Reason: the line ends of a whole text are part of what Base64 packs, so lines are packed.
     packed = tuple(form for part in parts for form in _packed(part))
     return Canary(name, parts, packed)
+
+
+def _public_lines(text: bytes) -> frozenset[bytes]:
+    """Return the lines of a private key that hold nothing but its public one.
+
+    A certificate may have the same line, and so may the public key of ssh.
+    """
+    known = _public_half(text)
+    lines = text[text.index(KEY) :].splitlines()[1:]
+    body = list(itertools.takewhile(lambda line: not line.startswith(b"-----"), lines))
+    try:
+        data = base64.b64decode(b"".join(body))
+    except ValueError:
+        return frozenset()
+    found = set()
+    at = 0
+    for line in body:
+        end = at + len(line.rstrip(b"="))
+        # Reason: a line may begin and end within a byte.
+        if known and data[-(-at * 6 // 8) : end * 6 // 8] in known:
+            found.add(line.strip())
+        at = end
+    return frozenset(found)
+
+
+def _public_half(text: bytes) -> bytes:
+    """Return the public key of a private one, in the forms that others have; empty if unknown."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization as forms
+
+    load = forms.load_ssh_private_key if b"OPENSSH" in text else forms.load_pem_private_key
+    try:
+        public: Any = load(text, None).public_key()
+        encoded = public.public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
+        ssh = public.public_bytes(forms.Encoding.OpenSSH, forms.PublicFormat.OpenSSH)
+        return bytes(encoded) + base64.b64decode(ssh.split()[1])
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return b""
 
 
 def _packed(text: bytes) -> Iterator[bytes]:
