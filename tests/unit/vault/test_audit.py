@@ -76,7 +76,7 @@ def test_elsewhere(text: str) -> None:
 
 @pytest.mark.needs("ssh-keygen")
 def test_private_key(pair: Callable[..., Any]) -> None:
-    """A private key is known by each of its own lines, however they end; never by its public key."""
+    """A private key is known by its own lines, however they end; never by its public key."""
     for kind in ("ed25519", "rsa"):
         mine, other = pair("ana", kind), pair("other", kind)
         text = mine.path.read_text()
