@@ -38,6 +38,7 @@ from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.vault import age, disguise, identities, markers, recipients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +60,9 @@ MOST_CONFIGS = 4
 
 LARGEST = 65536
 """Bytes that a resource may become here."""
+
+MOST_LAYERS = 100_000
+"""Far more than what is inside of any input here."""
 
 GZIP = 16 + zlib.MAX_WBITS
 NAMES = {
@@ -300,6 +304,33 @@ def fuzz_sight(text: str) -> None:
     assert all(item.what == "/etc/a" for item in job.read(said, told))
 
 
+def fuzz_recipients(text: str) -> None:
+    """Who can open secrets is read alike again, each once; who cannot has a line and a hint."""
+    found = recipients.read(text, "authorized_keys")
+    texts = [one.text for one in found.recipients]
+    assert len(set(texts)) == len(texts)
+    assert all(one.isprintable() and "\n" not in one for one in texts)
+    assert all(one.line and one.hint for one in found.refused)
+    again = recipients.read(recipients.written(found.recipients), "again")
+    assert [one.text for one in again.recipients] == texts
+    assert all(one.fingerprint for one in found.recipients)
+
+
+def fuzz_private(text: str) -> None:
+    """A file is a private key, a sealed file, or neither; whatever it is packed in."""
+    data = text.encode(errors="surrogatepass")
+    path = _project()[0] / "key"
+    path.write_bytes(data)
+    identity = identities.examine(path)
+    sealed = age.is_sealed(data)
+    if identity is not None:
+        age.may_open(identity, data)
+    assert isinstance(sealed, bool)
+    texts = [inner for _how, inner in disguise.layers(data)]
+    assert len(texts) < MOST_LAYERS
+    assert markers.search(data) is None or any(b"KEY" in inner.upper() for inner in texts)
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
@@ -310,6 +341,8 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
     "sight": fuzz_sight,
+    "recipients": fuzz_recipients,
+    "private": fuzz_private,
 }
 
 
