@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.inventory.profile import Card
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address
@@ -85,6 +87,7 @@ class Host:
         include: Its Butane files are only those that one of these means, unless there are none.
         exclude: Those that one of these means are left out.
         sim: Its simulated machine.
+        card: What its certificate says beside its names, and what it gets further keys for.
     """
 
     name: str
@@ -96,3 +99,4 @@ class Host:
     include: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     sim: Simulation = Simulation()
+    card: Card = field(default_factory=Card)

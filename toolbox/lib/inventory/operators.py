@@ -71,3 +71,9 @@ def is_key(line: str) -> bool:
         return False
     kind = match["type"].encode()
     return blob.startswith(len(kind).to_bytes(4, "big") + kind)
+
+
+def bare(line: str) -> str:
+    """Return a key or certificate without options and comment: its type and its data."""
+    match = KEY.fullmatch(line.strip())
+    return f"{match['type']} {match['blob']}" if match else " ".join(line.split()[:2])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.machine import libvirt
+from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import cores, layout
 from toolbox.lib.simulation.plan import Options, plan
-from toolbox.lib.simulation.up import subjects, translate_all
+from toolbox.lib.simulation.up import translate_all
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def preview(project: Project) -> tuple[Change, ...]:
     Before the identity exists no config can be rendered, so all machines are simply new.
     """
     where = layout.of(project)
-    program = identity_stack.program(project.name, subjects(project))
+    program = identity_stack.program(identity_plan.of(project))
     changes = where.workspace.preview(layout.IDENTITY, program)
     told = [Change(f"stack {layout.IDENTITY}", changes.sentence())]
     if not changes.nothing:

@@ -14,6 +14,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
+from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import (
     boot,
     cores,
@@ -122,17 +123,10 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
 def ensure_identity(project: Project, where: Layout) -> tuple[Identity, Changes]:
     """Bring the identity stack up and return the identity with what changed."""
     with step("Bring the identity up"):
-        program = identity_stack.program(project.name, subjects(project))
+        program = identity_stack.program(identity_plan.of(project))
         changes = where.workspace.up(layout.IDENTITY, program)
         note(changes.sentence())
         return identity_stack.identity(where.workspace.outputs(layout.IDENTITY)), changes
-
-
-def subjects(project: Project) -> tuple[identity_stack.Subject, ...]:
-    """Return the hosts that get keys and a certificate."""
-    return tuple(
-        identity_stack.Subject(host.name, (host.fqdn, host.name)) for host in project.hosts
-    )
 
 
 def translate_all(

@@ -15,7 +15,7 @@ from toolbox.lib.core.files import private_directory, state_home
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.wait import until
-from toolbox.lib.stack import settled
+from toolbox.lib.stack import provider, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -210,8 +210,13 @@ class Workspace:
         if not settings.exists():
             settings.write_text(f"name: {self.project}\nruntime: python\n")
 
-    def _open(self, stack: str, program: Callable[[], None]) -> Stack:
+    def _open(self, stack: str, program: Callable[[], None], told: Mapping[str, str]) -> Stack:
         """Return a stack that runs what it is asked to and nothing besides.
+
+        Args:
+            stack: Its name.
+            program: Declares its resources.
+            told: Further variables for the engine.
 
         The automation interface selects the stack before, and asks for outputs and history after
         each run: five more starts of the CLI, of half a second and more each.
@@ -232,7 +237,9 @@ class Workspace:
                 now = datetime.now(UTC)
                 return automation.UpdateSummary("update", now, "", {}, {}, "succeeded", now)
 
-        workspace = Terse(work_dir=str(self.folder), program=program, env_vars=self.environment())
+        workspace = Terse(
+            work_dir=str(self.folder), program=program, env_vars={**self.environment(), **told}
+        )
         mode = Quiet.select if stack in self.stacks() else Quiet.create
         return mode(stack, workspace)
 
@@ -249,7 +256,8 @@ class Workspace:
         with exclusive(self.folder / "lock", what=f"Pulumi workspace {self.folder}"):
             self._break_stale_locks()
             try:
-                action(self._open(stack, program), events)
+                with provider.served() as told:
+                    action(self._open(stack, program, told), events)
             except KeyboardInterrupt:
                 # Reason: the engine may not have got the signal that we got; it must let go of
                 # its lock and of what it is doing before we do.
