@@ -36,11 +36,12 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     from toolbox.lib.butane import pipeline
     from toolbox.lib.core.errors import ToolboxError
     from toolbox.lib.inventory.choice import chosen
-    from toolbox.lib.pki import standin
+    from toolbox.lib.pki import plan, standin
 
     project = _project()
+    plan.of(project)
     wanted = chosen(project, [name for name in hosts.split(",") if name])
-    identity = standin.identity(host.name for host in project.hosts)
+    identity = standin.identity((host.name for host in project.hosts), project.profile)
     outcomes = pipeline.every(project, wanted, identity)
     found = pipeline.findings(outcomes)
     failed = [outcome for outcome in outcomes if not outcome.ok]

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
 
 
-def test_certificates_carry_both_names(project: Project) -> None:
-    """A host's certificate is for its full name and its short one."""
-    assert up.subjects(project)[1].names == ("web.example.org", "web")
-
-
 def test_machines_that_were_not_asked_for_stay(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,8 @@ class Profile:
         constraints: Whether the authorities are bound to those; some clients cannot read that.
         terms: How long what holds.
         protect_root: Whether the root's key is kept from being replaced or destroyed.
-        extra_bundle: PEM of other roots that hosts trust, such as one that is about to go.
+        extra_bundle: What the file says whose roots hosts trust, too, such as one about to go.
+        extra_file: Name of that file.
         acme: Whether there is an authority for an ACME server.
         clients: Who gets a client certificate.
         zones: DNS zones that get a key-signing key.
@@ -99,6 +100,7 @@ class Profile:
     terms: Terms = Terms()
     protect_root: bool = True
     extra_bundle: str = ""
+    extra_file: str = ""
     acme: bool = False
     clients: tuple[Client, ...] = ()
     zones: tuple[str, ...] = ()

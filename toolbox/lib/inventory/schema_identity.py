@@ -28,6 +28,9 @@ from toolbox.lib.inventory.profile import (
 DURATION = re.compile(r"([1-9][0-9]{0,6})\s*([hdy])")
 UNITS = {"h": HOUR, "d": DAY, "y": YEAR}
 LONGEST = 30 * YEAR
+LEAST_WINDOW = 2 * DAY
+"""Updates look for what is due once a day."""
+
 DEFAULTS = Terms()
 
 
@@ -133,6 +136,9 @@ class ProfileFile(Written):
             if term.renew >= term.lifetime:
                 message = f"{name} would be renewed as soon as it is made"
                 _refuse("bad-terms", message, f"give {name}.renew less than {name}.lifetime")
+            if term.renew < LEAST_WINDOW:
+                message = f"{name} is renewed {_days(term.renew)} before its end, which is too late"
+                _refuse("bad-terms", message, f"give {name}.renew at least {LEAST_WINDOW // DAY}d")
         for above, below in (("root", "authority"), ("authority", "certificate")):
             upper: Term = getattr(terms, above)
             lower: Term = getattr(terms, below)
@@ -166,6 +172,7 @@ class ProfileFile(Written):
             terms=self.terms(),
             protect_root=self.protect_root,
             extra_bundle=extra_bundle,
+            extra_file=self.extra_bundle or "",
             acme=self.acme,
             clients=tuple(Client(name) for name in dict.fromkeys(self.clients)),
             zones=tuple(dict.fromkeys(self.zones)),

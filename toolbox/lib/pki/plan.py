@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolbox.lib.core.errors import UsageError
+from toolbox.lib.pki import keys
 from toolbox.lib.pki.x509 import Authority, Bounds
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Plan:
         hosts: Its hosts.
         clients: Who gets a client certificate.
         protect: Whether the root's key may not be replaced or destroyed.
+        extra_bundle: Further roots that hosts trust, PEM.
     """
 
     organization: str
@@ -55,6 +58,7 @@ class Plan:
     hosts: tuple[Subject, ...]
     clients: tuple[Subject, ...] = ()
     protect: bool = False
+    extra_bundle: str = ""
 
     @property
     def bounds(self) -> Bounds:
@@ -104,6 +108,9 @@ def of(project: Project, *, protect: bool = False) -> Plan:
     Args:
         project: The project.
         protect: Whether its root is worth protecting, which that of a simulation is not.
+
+    Raises:
+        UsageError: The file of further roots holds something else.
     """
     profile = project.profile
     return Plan(
@@ -116,7 +123,18 @@ def of(project: Project, *, protect: bool = False) -> Plan:
             for client in profile.clients
         ),
         protect=protect and profile.protect_root,
+        extra_bundle=_extra_bundle(profile),
     )
+
+
+def _extra_bundle(profile: Profile) -> str:
+    if not profile.extra_file:
+        return ""
+    read = keys.bundle(profile.extra_bundle, profile.extra_file)
+    if read.findings:
+        message = f"{profile.extra_file} is no bundle of roots"
+        raise UsageError(message, findings=read.findings)
+    return read.text
 
 
 def _host(host: Host, profile: Profile) -> Subject:

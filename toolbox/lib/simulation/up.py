@@ -215,7 +215,8 @@ def _runs(where: Layout, item: Plan, hypervisor: Hypervisor) -> bool:
 def _endpoint(item: Plan, identity: Identity) -> Endpoint:
     name = item.host.name
     key = identity.hosts[name].ssh_host_public_key
-    return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key)
+    authority = identity.ssh.host
+    return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key, authority=authority)
 
 
 def _keep(where: Layout, plans: Sequence[Plan], ssh: Client, hypervisor: Hypervisor) -> None:

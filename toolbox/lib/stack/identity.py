@@ -58,7 +58,7 @@ def _declare(plan: Plan) -> None:
     outputs: dict[str, object] = {
         "ca_certificate": made.root.certificate,
         # Reason: as outputs they come with the rest, and whoever reads them needs no plan.
-        "extra_bundle": plan.profile.extra_bundle,
+        "extra_bundle": plan.extra_bundle,
         "revoked": ssh.revoked(plan.profile.revoked),
         "provision_certificate": made.provision.certificate,
         "provision_key": _secret(provision.private_key_openssh),
