@@ -53,3 +53,29 @@ def test_windows_lines() -> None:
     keys, findings = read_keys(f"# x\r\n{ED25519} me\r\n", "authorized_keys")
     assert keys == (f"{ED25519} me",)
     assert not findings
+
+
+def test_recipients_of_age() -> None:
+    """A recipient of age is no mistake, and no key that logs in."""
+    keys, findings = read_keys(f"age1qqqq ana\n{ED25519}\n", "authorized_keys")
+
+    assert keys == (ED25519,)
+    assert not findings
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x0b", "\x85", "\ufeff", "\u202e", "\0", "\r"])
+def test_hidden_signs(sign: str) -> None:
+    """No sign that does not show can put a key into the file that nobody sees, or hide one."""
+    keys, (finding,) = read_keys(f"{ED25519} ana{sign}{ED25519} eve\n", "authorized_keys")
+
+    assert keys == ()
+    assert (finding.code, finding.line) == ("bad-key", 1)
+    assert f"U+{ord(sign):04X}" in finding.message
+
+
+def test_private_age_key() -> None:
+    """A private key of age is told as one."""
+    keys, (finding,) = read_keys("AGE-SECRET-KEY-1QQQ\n", "authorized_keys")
+
+    assert keys == ()
+    assert finding.code == "private-key"

@@ -9,7 +9,7 @@ from toolbox.lib.core.errors import UsageError
 from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
 from toolbox.lib.inventory.host import SSH, Host, Pattern
-from toolbox.lib.inventory.operators import bare, read_keys
+from toolbox.lib.inventory.operators import bare, lines, read_keys
 from toolbox.lib.inventory.project import (
     HOSTS_FOLDER,
     KEYS_FILE,
@@ -89,7 +89,7 @@ class _Reader:
             return None
         node, written = read
         self._check_room(node, written.sim.subnet, len(hosts))
-        self._check_revoked(keys, revoked)
+        self._check_revoked(revoked)
         self._check_variables(PROJECT_FILE, node, written.variables)
         self._check_modules(PROJECT_FILE, node, written.modules)
         domain = written.domain or f"{written.name}.internal"
@@ -184,15 +184,13 @@ class _Reader:
         self.findings.append(place.finding("missing-file", message, hint))
         return ""
 
-    def _check_revoked(self, keys: Sequence[str], revoked: Sequence[str]) -> None:
+    def _check_revoked(self, revoked: Sequence[str]) -> None:
         gone = {bare(key) for key in revoked}
-        for key in keys:
-            if bare(key) in gone:
-                lines = (self.root / KEYS_FILE).read_text().splitlines()
-                number = next(n for n, line in enumerate(lines, 1) if line.strip() == key)
+        text = self._text(KEYS_FILE) if gone and (self.root / KEYS_FILE).exists() else None
+        for place, line in lines(text or "", KEYS_FILE):
+            if bare(line) in gone:
                 message = f"this key is revoked in {REVOKED_FILE}"
-                hint = "remove it here, or there"
-                self.findings.append(Place(KEYS_FILE, number, 1).finding("revoked", message, hint))
+                self.findings.append(place.finding("revoked", message, "remove it here, or there"))
 
     def _check_cards(self, hosts: Sequence[_HostDocument], domain: str, profile: Profile) -> None:
         """Refuse names that the project's authorities are bound not to sign."""

@@ -186,11 +186,24 @@ class Workspace:
         outputs: dict[str, Any] = json.loads(answer.stdout)
         return outputs
 
-    def pulumi(self, *arguments: str, timeout: float | None = 120) -> Result:
+    def change_passphrase(self, stack: str, new: Secret) -> None:
+        """Seal the secrets of a stack with another passphrase.
+
+        Args:
+            stack: Name of the stack.
+            new: The other passphrase; this workspace keeps the old one.
+        """
+        words = ("stack", "change-secrets-provider", "passphrase", "--stack", stack)
+        self.pulumi(*words, stdin=new)
+
+    def pulumi(
+        self, *arguments: str, timeout: float | None = 120, stdin: Secret | None = None
+    ) -> Result:
         """Run the Pulumi CLI on this workspace."""
         self.prepare()
         return run(
             ["pulumi", *arguments, "--non-interactive"],
+            stdin=stdin,
             cwd=self.folder,
             env=self.environment(),
             timeout=timeout,

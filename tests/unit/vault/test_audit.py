@@ -1,0 +1,180 @@
+"""A canary is found wherever it stands in clear, and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.vault import audit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TEXT = "k7!Wq/ü-canary-0x5f"
+WANTED, _SHORT = audit.canaries({"canary": Secret(TEXT)})
+
+
+def _how(data: bytes) -> list[str]:
+    return [leak.how for leak in audit.search(data, WANTED, "here")]
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20))
+def test_base64_alignments(before: bytes, after: bytes) -> None:
+    """In Base64 it is found behind any number of bytes, in both alphabets."""
+    data = before + TEXT.encode() + after
+    for packed in (base64.b64encode(data), base64.urlsafe_b64encode(data)):
+        assert _how(packed)
+        assert _how(b"xyz" + packed.rstrip(b"="))
+
+
+@pytest.mark.parametrize("text", ["hunter22", "12345678"])
+@pytest.mark.parametrize("before", ["", "a", "ab"])
+def test_short_in_base64(text: str, before: str) -> None:
+    """A short secret is found, too, at each alignment."""
+    wanted, _ = audit.canaries({"x": Secret(text)})
+
+    assert audit.search(base64.b64encode(f"{before}{text}".encode()), wanted, "here")
+
+
+@pytest.mark.parametrize(
+    ("data", "how"),
+    [
+        (TEXT.encode(), ""),
+        (quote(TEXT).encode(), "percent-encoded"),
+        (json.dumps(TEXT).encode(), "escaped"),
+        (b"x" + gzip.compress(TEXT.encode()), "gzip"),
+        (base64.b64encode(gzip.compress(TEXT.encode())), "base64 gzip"),
+        (quote(base64.b64encode(TEXT.encode())).encode(), "base64"),
+        (b"data:;base64," + base64.b64encode(gzip.compress(b"a: " + TEXT.encode())), "base64 gzip"),
+    ],
+)
+def test_packed(data: bytes, how: str) -> None:
+    """How it was packed is told."""
+    assert _how(data) == [how]
+
+
+@pytest.mark.parametrize("text", ["", "canary", TEXT[:-1], TEXT.swapcase(), "k7!Wq"])
+def test_elsewhere(text: str) -> None:
+    """What is something else is no leak."""
+    assert not _how(text.encode())
+    assert not _how(base64.b64encode(text.encode()))
+
+
+@pytest.mark.needs("ssh-keygen")
+def test_private_key(pair: Callable[..., Any]) -> None:
+    """A private key is known by each line, indented or with other ends; never by its public key."""
+    for kind in ("ed25519", "rsa"):
+        mine, other = pair("ana", kind), pair("other", kind)
+        text = mine.path.read_text()
+        wanted, short = audit.canaries({"key": Secret(text)})
+        lines = text.splitlines()
+
+        assert not short
+        assert audit.search(text.replace("\n", "\r\n").encode(), wanted, "here")
+        assert audit.search("\n".join(f"    {line}" for line in lines).encode(), wanted, "here")
+        assert audit.search(lines[2].encode(), wanted, "here")
+        assert audit.search(json.dumps(text).encode(), wanted, "here")
+        assert not audit.search(mine.line.encode(), wanted, "here")
+        assert not audit.search(other.path.read_bytes(), wanted, "here")
+
+
+def test_too_short() -> None:
+    """What is too short to be looked for is told by its name."""
+    wanted, short = audit.canaries({"pin": Secret("1234"), "word": Secret("long enough")})
+
+    assert [canary.name for canary in wanted] == ["word"]
+    assert short == ("pin",)
+    assert "enough" not in audit.search(b"long enough", wanted, "here")[0].finding().render()
+
+
+def test_files(tmp_path: Path) -> None:
+    """Files, their names and the targets of links are searched; what is allowed is left alone."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    name = TEXT.replace("/", "_")
+    wanted, _ = audit.canaries({"canary": Secret(name)})
+    (tmp_path / "a/b/x.log").write_text(f"password={name}\n")
+    (tmp_path / f"a/{name}").write_text("")
+    (tmp_path / "link").symlink_to(name)
+    (tmp_path / ".env").write_text(name)
+    (tmp_path / "fine").write_text("fine")
+    os.mkfifo(tmp_path / "pipe")
+
+    place, leaks = audit.files(tmp_path, wanted, except_=[tmp_path / ".env"])
+
+    assert sorted(leak.where.removeprefix(f"{tmp_path}/") for leak in leaks) == [
+        "a (the name of a file)",
+        "a/b/x.log",
+        "link",
+    ]
+    assert (place.searched, place.left_out) == (4, 1)
+    assert audit.files(tmp_path / "none", wanted)[0].searched == 0
+
+
+def test_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too large to be searched is counted."""
+    monkeypatch.setattr(audit, "LARGEST", 10)
+    (tmp_path / "disk").write_text("x" * 11)
+
+    assert audit.files(tmp_path, WANTED)[0].left_out == 1
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that runs git in a new repository."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def git(*words: str) -> None:
+        own = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+        subprocess.run(["git", *own, "-C", tmp_path, *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    return git
+
+
+@pytest.mark.needs("git")
+def test_history(
+    tmp_path: Path, repository: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was committed once and removed, or said in a message, is found in the history."""
+    monkeypatch.setattr(audit, "BATCH", 10)
+    (tmp_path / "config").write_text(f"key: {TEXT}\n")
+    repository("add", "config")
+    repository("commit", "-qm", "add")
+    (tmp_path / "config").write_text("key:\n")
+    repository("commit", "-qam", f"forget {TEXT}")
+
+    place, leaks = audit.history(tmp_path, WANTED)
+
+    assert place.searched == 4
+    assert sorted(leak.where.split(" ", 2)[2:] for leak in leaks) == [[], ["config"]]
+    assert not audit.files(tmp_path, WANTED)[1]
+
+
+@pytest.mark.needs("git")
+@pytest.mark.usefixtures("repository")
+def test_empty_history(tmp_path: Path) -> None:
+    """A repository without a commit has nothing to search."""
+    assert audit.history(tmp_path, WANTED) == (audit.Place(f"git history of {tmp_path}", 0, 0), [])
+
+
+def test_processes() -> None:
+    """A secret among the arguments of a process is found."""
+    words = [sys.executable, "-c", "input()", f"--password={TEXT}"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        _place, leaks = audit.processes(WANTED)
+        process.kill()
+
+    assert f"arguments of process {process.pid}" in [leak.where for leak in leaks]
+    assert not audit.processes(audit.canaries({"other": Secret("no such text 8f3a")})[0])[1]

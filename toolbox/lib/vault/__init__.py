@@ -1,0 +1,1 @@
+"""The project's secrets: who can open them, and what seals them."""

@@ -1,0 +1,271 @@
+"""Whether a secret stands in clear somewhere: canaries, and how they are looked for.
+
+A secret is known by its text; a file of a key by each of its lines, so that it is found with other
+line ends and indented. What is searched is unpacked first (`disguise`).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.report import Finding, Severity
+from toolbox.lib.core.run import run
+from toolbox.lib.vault import disguise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from toolbox.lib.core.secret import Secret
+
+SHORTEST = 8
+"""Characters of the shortest text that is searched for; shorter ones stand everywhere by chance."""
+
+LARGEST = 32 << 20
+"""Bytes of the largest file that is searched; disks and memory of machines are larger."""
+
+BATCH = 8 << 20
+"""Bytes of git's objects that are read at once."""
+
+OPENSSH = b"b3BlbnNzaC1rZXktdjEA"
+"""How each private key of OpenSSH begins, so its first line tells nothing."""
+
+CODE = "secret-in-clear"
+HINT = "replace it: whoever could read this place knows it"
+SECONDS = 600
+SKIPPED = (".git", "node_modules", "__pycache__")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A secret to look for.
+
+    Attributes:
+        name: What it is called in findings.
+        parts: Texts by which it is known.
+        packed: The same in Base64, in each of the three alignments.
+    """
+
+    name: str
+    parts: tuple[bytes, ...]
+    packed: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A secret that stands somewhere in clear.
+
+    Attributes:
+        secret: Its name.
+        where: The place.
+        how: How it is packed; empty for as it is.
+    """
+
+    secret: str
+    where: str
+    how: str
+
+    def finding(self) -> Finding:
+        """Return it as a finding."""
+        packed = f", {self.how}" if self.how else ""
+        message = f"{self.secret} stands here in clear{packed}"
+        return Finding(self.where, None, None, Severity.ERROR, CODE, message, HINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that was searched.
+
+    Attributes:
+        name: What it is.
+        searched: How many texts.
+        left_out: How many were too large, or could not be read.
+    """
+
+    name: str
+    searched: int
+    left_out: int
+
+
+def canaries(secrets: Mapping[str, Secret]) -> tuple[tuple[Canary, ...], tuple[str, ...]]:
+    """Return what to look for, and the names of secrets that are too short for that.
+
+    Args:
+        secrets: The secrets by their names.
+    """
+    made = [_canary(name, secret.reveal().encode()) for name, secret in secrets.items()]
+    return (
+        tuple(canary for canary in made if canary.parts),
+        tuple(canary.name for canary in made if not canary.parts),
+    )
+
+
+def search(data: bytes, wanted: Sequence[Canary], where: str) -> list[Leak]:
+    """Return the secrets that a text has, whatever it is packed in.
+
+    Args:
+        data: The text.
+        wanted: What to look for.
+        where: The place, for the leaks.
+    """
+    found: dict[str, str] = {}
+    for how, text in disguise.layers(data):
+        for canary in wanted:
+            if canary.name not in found and any(part in text for part in canary.parts):
+                found[canary.name] = how
+            elif canary.name not in found and any(part in text for part in canary.packed):
+                found[canary.name] = f"{how} base64".strip()
+    return [Leak(name, where, how) for name, how in found.items()]
+
+
+def files(
+    folder: Path, wanted: Sequence[Canary], *, except_: Sequence[Path] = ()
+) -> tuple[Place, list[Leak]]:
+    """Search the files below a folder.
+
+    Args:
+        folder: The folder; one that is not there has no files.
+        wanted: What to look for.
+        except_: Files and folders that may have secrets.
+    """
+    searched = left_out = 0
+    leaks: list[Leak] = []
+    for path in _walk(folder, frozenset(except_)):
+        data = _content(path)
+        if data is None:
+            left_out += 1
+            continue
+        searched += 1
+        leaks += search(data, wanted, str(path))
+        leaks += search(os.fsencode(path.name), wanted, f"{path.parent} (the name of a file)")
+    return Place(str(folder), searched, left_out), leaks
+
+
+def history(root: Path, wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
+    """Search all that git keeps of a repository: files of all times, and what was said of them.
+
+    Args:
+        root: A folder of the repository.
+        wanted: What to look for.
+    """
+    names = _names(root)
+    sizes = _objects(root)
+    searched = 0
+    leaks: list[Leak] = []
+    for batch in _batches({name: size for name, size in sizes.items() if size <= LARGEST}):
+        for name, data in _read(root, batch):
+            searched += 1
+            leaks += search(data, wanted, f"git {name[:10]} {names.get(name, '')}".strip())
+    return Place(f"git history of {root}", searched, len(sizes) - searched), leaks
+
+
+def processes(wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
+    """Search the arguments of all processes, which every user of a computer can read.
+
+    Args:
+        wanted: What to look for.
+    """
+    leaks: list[Leak] = []
+    searched = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        searched += 1
+        leaks += search(data, wanted, f"arguments of process {path.parent.name}")
+    return Place("arguments of processes", searched, 0), leaks
+
+
+def _canary(name: str, text: bytes) -> Canary:
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [
+        line
+        for line in (lines if len(lines) > 1 else [text.strip()])
+        if len(line) >= SHORTEST and not line.startswith((b"-----", OPENSSH))
+    ]
+    parts = tuple(dict.fromkeys(kept))
+    # Reason: the line ends of a whole text are part of what Base64 packs, so lines are packed.
+    packed = tuple(form for part in parts for form in _packed(part))
+    return Canary(name, parts, packed)
+
+
+def _packed(text: bytes) -> Iterator[bytes]:
+    """Yield what a text becomes in Base64, without the signs that its neighbours share."""
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + text)
+        first = -(-before * 8 // 6)
+        last = (before + len(text)) * 8 // 6
+        form = whole[first:last]
+        yield form
+        if form != (url := form.translate(bytes.maketrans(b"+/", b"-_"))):
+            yield url
+
+
+def _walk(folder: Path, except_: frozenset[Path]) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
+        folders[:] = sorted(
+            name for name in folders if name not in SKIPPED and here / name not in except_
+        )
+        yield from (here / name for name in sorted(names) if here / name not in except_)
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what a file holds; None for one that is too large, no file, or not readable."""
+    try:
+        facts = path.lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            return os.fsencode(path.readlink())
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _names(root: Path) -> dict[str, str]:
+    listed = _git(root, "rev-list", "--objects", "--all").decode(errors="replace")
+    pairs = (line.partition(" ") for line in listed.splitlines())
+    return {name: path for name, _, path in pairs}
+
+
+def _objects(root: Path) -> dict[str, int]:
+    form = "%(objectname) %(objectsize) %(objecttype)"
+    listed = _git(root, "cat-file", "--batch-all-objects", f"--batch-check={form}")
+    rows = (line.split() for line in listed.decode().splitlines())
+    # Reason: a tree has names and hashes; names are of files, whose content has its own object.
+    return {name: int(size) for name, size, kind in rows if kind != "tree"}
+
+
+def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    weight = 0
+    for name, size in sizes.items():
+        batch.append(name)
+        weight += size
+        if weight > BATCH:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def _read(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    asked = "".join(f"{name}\n" for name in names).encode()
+    answer = _git(root, "cat-file", "--batch", stdin=asked)
+    at = 0
+    while at < len(answer):
+        end = answer.index(b"\n", at)
+        name, _kind, size = answer[at:end].decode().split()
+        begin = end + 1
+        at = begin + int(size) + 1
+        yield name, answer[begin : at - 1]
+
+
+def _git(root: Path, *words: str, stdin: bytes | None = None) -> bytes:
+    return run(["git", "-C", root, *words], stdin=stdin, timeout=SECONDS).stdout
