@@ -38,7 +38,7 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     from toolbox.lib.inventory.choice import chosen
     from toolbox.lib.pki import plan, standin
 
-    project = _project()
+    project = current()
     plan.of(project)
     wanted = chosen(project, [name for name in hosts.split(",") if name])
     identity = standin.identity((host.name for host in project.hosts), project.profile)
@@ -62,7 +62,7 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     show.next_step(f"{show.program()} sim boots them")
 
 
-def _project() -> Project:
+def current() -> Project:
     """Return the current project; there is no other one to be checked in its place."""
     from pathlib import Path
 

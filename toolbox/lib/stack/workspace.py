@@ -145,10 +145,16 @@ class Workspace:
         settled.remember(memory, settled.digest(program, state, _tools()))
         return changes
 
-    def preview(self, stack: str, program: Callable[[], None]) -> Changes:
+    def preview(
+        self, stack: str, program: Callable[[], None], *, replace: Sequence[str] = ()
+    ) -> Changes:
         """Return what `up` would change; nothing is changed."""
         return self._engine(
-            stack, program, lambda opened, events: opened.preview(on_event=events, color="never")
+            stack,
+            program,
+            lambda opened, events: opened.preview(
+                on_event=events, color="never", replace=list(replace) or None
+            ),
         )
 
     def refresh(self, stack: str) -> Changes:
@@ -185,6 +191,12 @@ class Workspace:
         answer = self.pulumi("stack", "output", "--json", *clear, "--stack", stack)
         outputs: dict[str, Any] = json.loads(answer.stdout)
         return outputs
+
+    def urns(self, stack: str) -> tuple[str, ...]:
+        """Return the names by which Pulumi knows the resources of a stack."""
+        path = self._state(stack)
+        held = json.loads(path.read_text())["checkpoint"]["latest"] if path.is_file() else {}
+        return tuple(one["urn"] for one in (held or {}).get("resources") or ())
 
     def change_passphrase(self, stack: str, new: Secret) -> None:
         """Seal the secrets of a stack with another passphrase.
