@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -207,16 +207,17 @@ def test_twenty_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = Workspace("shop", tmp_path / "state", Secret("x"))
     hosts = tuple(Subject(f"h{n}", (f"h{n}.shop.internal",)) for n in range(20))
     program = stack.program(replace(PLAN, hosts=hosts, protect=False))
-    seconds = []
+    spent = []
     for _ in range(2):
-        begun = time.monotonic()
+        begun = sum(os.times()[:4])
         many.up(STACK, program)
         found = read(many)
-        seconds.append(time.monotonic() - begun)
-    print(f"20 hosts: {seconds[0]:.1f} s, again {seconds[1]:.1f} s")
+        # Reason: other work takes seconds of the clock, but none of what was started here.
+        spent.append(sum(os.times()[:4]) - begun)
+    print(f"20 hosts: {spent[0]:.1f} processor seconds, again {spent[1]:.1f}")
     keys = {host.tls_key.reveal() for host in found.hosts.values()}
 
     assert len(keys) == 20
-    assert seconds[0] < 60, "30 s on a computer that does nothing else"
-    assert seconds[1] < 8, "4 s on a computer that does nothing else"
+    assert spent[0] < 30
+    assert spent[1] < 4
     shutil.rmtree(many.folder)

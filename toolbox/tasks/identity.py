@@ -176,6 +176,8 @@ def renew(  # noqa: PLR0913 - a task's parameters are its options
         "stack": STACK,
         "json": JSON,
     },
+    # Reason: the short form of --hours would be -h, which asks for help.
+    auto_shortflags=False,
 )
 def sign(
     _context: Context,

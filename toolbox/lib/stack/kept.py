@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 SUFFIX = "-identity"
 ROLLOVER = (
-    "first put its certificate into the file of identity.extra_bundle, set identity.protect_root to "
-    "false in project.yaml, and let identity.up and an apply bring that to all machines"
+    "first put its certificate into the file of identity.extra_bundle, set identity.protect_root "
+    "to false, and let identity.up and an apply bring that to all machines"
 )
 
 
