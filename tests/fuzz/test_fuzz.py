@@ -30,6 +30,7 @@ from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
+from toolbox.lib.pki import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -257,8 +258,22 @@ def fuzz_complaint(text: str) -> None:
 
 def fuzz_keys(text: str) -> None:
     """A file of keys gives keys of one line each, or its mistakes."""
-    keys, _findings = read_keys(text, "authorized_keys")
-    assert not any("\n" in key for key in keys)
+    read, _findings = read_keys(text, "authorized_keys")
+    assert not any("\n" in key for key in read)
+
+
+def fuzz_pem(text: str) -> None:
+    """A file of certificates gives authorities that are read again, or its mistakes."""
+    found = keys.bundle(text, "old.pem")
+
+    assert found.certificates or found.findings
+    assert "PRIVATE" not in found.text
+    assert len(set(found.certificates)) == len(found.certificates)
+    again = keys.bundle(found.text, "again.pem")
+    assert again.certificates == found.certificates
+    assert not found.certificates or not again.findings
+    lines = len(text.splitlines()) or 1
+    assert all(1 <= (finding.line or 0) <= lines for finding in found.findings)
 
 
 TARGETS: dict[str, Callable[[str], None]] = {
@@ -269,6 +284,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
+    "pem": fuzz_pem,
 }
 
 
