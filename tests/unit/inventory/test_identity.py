@@ -71,12 +71,12 @@ def test_all_keys(tmp_path: Path) -> None:
 
 def test_mistakes_of_the_project(tmp_path: Path) -> None:
     """All that is wrong is told at its place, with what to do."""
-    identity = "{domians: [a], certificate: {lifetime: soon}, clients: [A B], networks: [x]}"
+    identity = "{domainz: [a], certificate: {lifetime: soon}, clients: [A B], networks: [x]}"
 
     told = "\n".join(findings(tmp_path, identity))
 
     assert "project.yaml:2:" in told
-    assert "unknown key domians\n  hint: did you mean domains?" in told
+    assert "unknown key domainz\n  hint: did you mean domains?" in told
     assert "'soon' is no duration\n  hint: such as 12h, 90d or 8y" in told
     assert "'A B' is no name" in told
     assert "identity.networks.0: 'x' does not appear to be an IPv4 or IPv6 network" in told
