@@ -63,10 +63,6 @@ def _opens(here: Vault) -> dict[str, Any]:
     return {stack: opened.outputs(stack)["word"] for stack in WORDS}
 
 
-def _members(here: Vault, *names: str) -> Any:
-    return [one for one in store.members(here.root).recipients if one.name in names]
-
-
 def test_5_stack_passphrase_removal_rotates(
     here: Vault, people: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +70,7 @@ def test_5_stack_passphrase_removal_rotates(
     old = passphrase.reveal(here)
     former = {path: path.read_bytes() for path in (here.passphrase, *here.exports())}
 
-    outcome = rotation.rekey(PROJECT, here, _members(here, "ana"))
+    outcome = rotation.rekey(PROJECT, here, keys=people["ana"].line)
 
     assert (outcome.rotated, outcome.stacks) == (True, tuple(WORDS))
     assert [one.name for one in outcome.went] == ["bob"]
@@ -103,7 +99,7 @@ def test_5_stack_passphrase_joining_reseals(
     with (here.root / "authorized_keys").open("a") as file:
         file.write(f"{cleo.line}\n")
 
-    outcome = rotation.rekey(PROJECT, here, store.members(here.root).recipients)
+    outcome = rotation.rekey(PROJECT, here)
 
     assert (outcome.rotated, outcome.stacks) == (False, ())
     assert [one.name for one in outcome.came] == ["cleo"]
@@ -115,7 +111,9 @@ def test_5_stack_passphrase_joining_reseals(
 
 
 @pytest.mark.parametrize("after", [0, 1])
-def test_cut_off(here: Vault, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+def test_cut_off(
+    here: Vault, people: dict[str, Any], monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
     """A change that is cut off, before or behind the first stack, is finished by the next."""
     real, calls = Workspace.change_passphrase, iter(range(9))
 
@@ -127,20 +125,20 @@ def test_cut_off(here: Vault, monkeypatch: pytest.MonkeyPatch, after: int) -> No
         real(self, stack, new)
 
     monkeypatch.setattr(Workspace, "change_passphrase", break_off)
-    members = _members(here, "ana")
+    (here.root / "authorized_keys").write_text(people["ana"].line)
     with pytest.raises(KeyboardInterrupt):
-        rotation.rekey(PROJECT, here, members)
+        rotation.rekey(PROJECT, here)
     assert here.following.exists()
     monkeypatch.setattr(Workspace, "change_passphrase", real)
 
-    outcome = rotation.rekey(PROJECT, here, members)
+    outcome = rotation.rekey(PROJECT, here)
 
     assert outcome.rotated
     assert _opens(here) == WORDS
     assert not here.following.exists()
 
 
-def test_engine_fails(here: Vault) -> None:
+def test_engine_fails(here: Vault, people: dict[str, Any]) -> None:
     """Where Pulumi fails all stays as it was, and its words are told."""
     state = here.state(PROJECT, "prod-identity")
     data = json.loads(state.read_text())
@@ -150,7 +148,7 @@ def test_engine_fails(here: Vault) -> None:
     state.write_text(json.dumps(data))
 
     with pytest.raises(ToolboxError, match="keeps its passphrase") as caught:
-        rotation.rekey(PROJECT, here, _members(here, "ana"))
+        rotation.rekey(PROJECT, here, keys=people["ana"].line)
 
     assert "secret.rekey" in str(caught.value.hint)
     assert (here.pulumi / "Pulumi.prod-identity.yaml").read_text() == settings

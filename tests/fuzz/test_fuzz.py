@@ -31,6 +31,7 @@ from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.pki import keys
+from toolbox.lib.vault import age, disguise, identities, markers, recipients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,6 +53,9 @@ MOST_CONFIGS = 4
 
 LARGEST = 65536
 """Bytes that a resource may become here."""
+
+MOST_LAYERS = 100_000
+"""Far more than what is inside of any input here."""
 
 GZIP = 16 + zlib.MAX_WBITS
 NAMES = {
@@ -276,6 +280,33 @@ def fuzz_pem(text: str) -> None:
     assert all(1 <= (finding.line or 0) <= lines for finding in found.findings)
 
 
+def fuzz_recipients(text: str) -> None:
+    """Who can open secrets is read alike again, each once; who cannot has a line and a hint."""
+    found = recipients.read(text, "authorized_keys")
+    texts = [one.text for one in found.recipients]
+    assert len(set(texts)) == len(texts)
+    assert all(one.isprintable() and "\n" not in one for one in texts)
+    assert all(one.line and one.hint for one in found.refused)
+    again = recipients.read(recipients.written(found.recipients), "again")
+    assert [one.text for one in again.recipients] == texts
+    assert all(one.fingerprint for one in found.recipients)
+
+
+def fuzz_private(text: str) -> None:
+    """A file is a private key, a sealed file, or neither; whatever it is packed in."""
+    data = text.encode(errors="surrogatepass")
+    path = _project()[0] / "key"
+    path.write_bytes(data)
+    identity = identities.examine(path)
+    sealed = age.is_sealed(data)
+    if identity is not None:
+        age.may_open(identity, data)
+    assert isinstance(sealed, bool)
+    texts = [inner for _how, inner in disguise.layers(data)]
+    assert len(texts) < MOST_LAYERS
+    assert markers.search(data) is None or any(b"KEY" in inner.upper() for inner in texts)
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
@@ -285,6 +316,8 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
     "pem": fuzz_pem,
+    "recipients": fuzz_recipients,
+    "private": fuzz_private,
 }
 
 

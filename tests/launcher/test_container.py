@@ -221,6 +221,23 @@ def test_an_agent_that_cannot_be_linked_is_said(
     assert "SSH_AUTH_SOCK" not in " ".join(host.task())
 
 
+def test_a_named_key_is_lent(host: FakeHost) -> None:
+    """The key that INFRA_IDENTITY names is mounted read-only at its own path, and no other."""
+    key = host.folder / "home" / "a key"
+    key.write_text("")
+    host.run("sim")
+    assert "a key" not in " ".join(host.created())
+    (host.folder / "calls").unlink()
+    host.environment["INFRA_IDENTITY"] = str(key)
+    host.run("secret.show")
+    assert f"{key}:{key}:ro" in host.created()
+    assert "INFRA_IDENTITY" in host.task()
+    (host.folder / "calls").unlink()
+    host.environment["INFRA_IDENTITY"] = str(key.parent)
+    host.run("sim")
+    assert str(key.parent) not in " ".join(host.created())
+
+
 def test_the_hosts_libvirt_is_used_when_named(host: FakeHost) -> None:
     """LIBVIRT_DEFAULT_URI is what asks for it."""
     host.run("sim")

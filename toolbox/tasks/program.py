@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
 EXAMPLES = "Examples:"
 NAME = "--name"
-BARE = (NAME, "--file", "--what")
+BARE = (NAME, "--file", "--what", "--key", "--who")
 """Options whose value may stand on its own."""
 
 JSON_OPTION = "--json"
@@ -91,6 +91,7 @@ class ToolboxProgram(Program):
         return 0, None
 
     def _work(self, words: list[str]) -> None:
+        _apply_env()
         self.create_config()
         try:
             self.parse_core(_with_one_rest(words))
@@ -295,6 +296,17 @@ def _host_names() -> list[str]:
 
     root = find_root(Path.cwd())
     return sorted(path.stem for path in (root / HOSTS_FOLDER).glob("*.yaml")) if root else []
+
+
+def _apply_env() -> None:
+    """Set the variables that the project's .env has; most projects have none."""
+    from toolbox.lib.inventory.project import find_root
+
+    root = find_root(Path.cwd())
+    if root is not None and (root / ".env").exists():
+        from toolbox.lib.vault import env
+
+        env.apply(root)
 
 
 def _close_stdout() -> None:

@@ -34,19 +34,21 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
         invoke project.check --hosts web,db --json
     """
     from toolbox.lib.butane import pipeline
-    from toolbox.lib.core.errors import ToolboxError
+    from toolbox.lib.core.errors import ToolboxError, VerificationError
     from toolbox.lib.inventory.choice import chosen
     from toolbox.lib.pki import plan, standin
+    from toolbox.lib.vault import plain, store
 
     project = current()
     plan.of(project)
     wanted = chosen(project, [name for name in hosts.split(",") if name])
     identity = standin.identity((host.name for host in project.hosts), project.profile)
     outcomes = pipeline.every(project, wanted, identity)
-    found = pipeline.findings(outcomes)
+    unsealed = plain.folder(project.root)
+    found = [*pipeline.findings(outcomes), *unsealed, *store.differences(project.root)]
     failed = [outcome for outcome in outcomes if not outcome.ok]
     if json:
-        show.emit("project.check", _items(outcomes), findings=found, ok=not failed)
+        show.emit("project.check", _items(outcomes), findings=found, ok=not failed and not unsealed)
     else:
         rows = [tuple(item.values()) for item in _items(outcomes)]
         show.table(
@@ -57,6 +59,9 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
         names = ", ".join(outcome.host.name for outcome in failed)
         message = f"{len(failed)} of {len(outcomes)} hosts cannot be made: {names}"
         raise ToolboxError(message, findings=found)
+    if unsealed:
+        message = f"there are secrets in clear in {store.STATE}/: {len(unsealed)}"
+        raise VerificationError(message, hint=plain.TAKE_BACK, findings=found)
     show.findings(found, infos=True)
     show.say(f"all {len(outcomes)} hosts of {project.name} are well")
     show.next_step(f"{show.program()} sim boots them")

@@ -308,7 +308,16 @@ def test_formats(tmp_path: Path, pair: Callable[..., Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("body", ["!!!!", "AAAA", ""])
+def test_spoiled_public_key(tmp_path: Path, pair: Callable[..., Any]) -> None:
+    """A file beside a key that is no public key tells nothing, and does no harm."""
+    path = tmp_path / "key"
+    path.write_bytes(pair("a", "rsa", "-m", "PEM").path.read_bytes())
+    for text in ("ssh-rsa !!! me", "hello", ""):
+        (tmp_path / "key.pub").write_text(text)
+        assert identities.examine(path) == identities.Identity(path, protected=False)
+
+
+@pytest.mark.parametrize("body", ["!!!!", "AAAA", "", "é"])
 def test_broken_openssh(tmp_path: Path, body: str) -> None:
     """What only looks like a key is none."""
     path = tmp_path / "key"

@@ -14,10 +14,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.errors import ToolboxError, VerificationError
 from toolbox.lib.core.files import write_atomic
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.steps import step
+from toolbox.lib.inventory.project import KEYS_FILE
 from toolbox.lib.stack import sealed
 from toolbox.lib.stack.workspace import Workspace
 from toolbox.lib.vault import age, passphrase, recipients, store
@@ -67,28 +68,32 @@ class Known:
     advice: str
 
 
-def rekey(
-    project: str, here: Vault, members: Sequence[Recipient], *, rotate: bool = False
-) -> Outcome:
-    """Seal the secrets of a project to its members, anew with another passphrase if somebody went.
+def rekey(project: str, here: Vault, *, keys: str | None = None, rotate: bool = False) -> Outcome:
+    """Seal the secrets of a project to those in its authorized_keys.
+
+    Where somebody went, or it is asked for, the passphrase is another one thereafter.
 
     Args:
         project: Name of the project.
         here: Its vault.
-        members: Who should be able to open them.
+        keys: New content of authorized_keys, which is written when all secrets could be opened.
         rotate: Make a new passphrase also if nobody went.
 
     Raises:
         VerificationError: None of the keys here opens the secrets, or nobody could open them.
         ToolboxError: Pulumi failed; calling it again goes on.
     """
+    passphrase.ensure(here.passphrase, here)
     with exclusive(here.pulumi / "lock", what=f"Pulumi workspace {here.pulumi}"):
+        members = _members(here, keys)
         came, went = recipients.changes(store.recorded(here), members)
         current = passphrase.reveal(here)
         anew = rotate or bool(went) or here.following.exists()
         # Reason: all is opened before anything is written, so that a key that is missing, or a
         # passphrase that is mistyped, changes nothing.
         exports = {path: age.seal(age.unseal(path), members) for path in here.exports()}
+        if keys is not None:
+            write_atomic(here.root / KEYS_FILE, keys.encode())
         changed: tuple[str, ...] = ()
         if anew:
             changed = _rotate(project, here, members, current)
@@ -120,6 +125,14 @@ def known(project: str, here: Vault, *, logged_in: bool) -> tuple[Known, ...]:
         advice = "the next update of each machine takes the key away"
         found.append(Known("login", "core on all machines", advice))
     return tuple(found)
+
+
+def _members(here: Vault, keys: str | None) -> Sequence[Recipient]:
+    found = store.members(here.root) if keys is None else recipients.read(keys, KEYS_FILE)
+    if not found.recipients:
+        message = "nobody would be left who can open the secrets"
+        raise VerificationError(message, hint="add somebody else before: secret.add")
+    return found.recipients
 
 
 def _rotate(

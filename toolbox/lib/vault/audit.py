@@ -7,11 +7,11 @@ line ends and indented. What is searched is unpacked first (`disguise`).
 from __future__ import annotations
 
 import base64
+import itertools
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.core.run import run
@@ -34,6 +34,7 @@ BATCH = 8 << 20
 OPENSSH = b"b3BlbnNzaC1rZXktdjEA"
 """How each private key of OpenSSH begins, so its first line tells nothing."""
 
+KEY = b"PRIVATE KEY-----"
 CODE = "secret-in-clear"
 HINT = "replace it: whoever could read this place knows it"
 SECONDS = 600
@@ -91,13 +92,18 @@ class Place:
     left_out: int
 
 
-def canaries(secrets: Mapping[str, Secret]) -> tuple[tuple[Canary, ...], tuple[str, ...]]:
-    """Return what to look for, and the names of secrets that are too short for that.
+def canaries(
+    secrets: Mapping[str, Secret] | Mapping[str, Secret | None],
+) -> tuple[tuple[Canary, ...], tuple[str, ...]]:
+    """Return what to look for, and the names of secrets that cannot be looked for.
 
     Args:
-        secrets: The secrets by their names.
+        secrets: The secrets by their names; None for one that is no text.
     """
-    made = [_canary(name, secret.reveal().encode()) for name, secret in secrets.items()]
+    made = [
+        _canary(name, secret.reveal().encode() if secret else b"")
+        for name, secret in secrets.items()
+    ]
     return (
         tuple(canary for canary in made if canary.parts),
         tuple(canary.name for canary in made if not canary.parts),
@@ -123,7 +129,11 @@ def search(data: bytes, wanted: Sequence[Canary], where: str) -> list[Leak]:
 
 
 def files(
-    folder: Path, wanted: Sequence[Canary], *, except_: Sequence[Path] = ()
+    folder: Path,
+    wanted: Sequence[Canary],
+    *,
+    except_: Sequence[Path] = (),
+    largest: int | None = None,
 ) -> tuple[Place, list[Leak]]:
     """Search the files below a folder.
 
@@ -131,11 +141,12 @@ def files(
         folder: The folder; one that is not there has no files.
         wanted: What to look for.
         except_: Files and folders that may have secrets.
+        largest: Bytes of the largest file that is searched; `LARGEST` by default.
     """
     searched = left_out = 0
     leaks: list[Leak] = []
     for path in _walk(folder, frozenset(except_)):
-        data = _content(path)
+        data = _content(path, LARGEST if largest is None else largest)
         if data is None:
             left_out += 1
             continue
@@ -183,15 +194,54 @@ def processes(wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
 
 def _canary(name: str, text: bytes) -> Canary:
     lines = [line.strip() for line in text.splitlines()]
+    public = _public_lines(text) if KEY in text else frozenset()
     kept = [
         line
         for line in (lines if len(lines) > 1 else [text.strip()])
         if len(line) >= SHORTEST and not line.startswith((b"-----", OPENSSH))
     ]
-    parts = tuple(dict.fromkeys(kept))
+    parts = tuple(dict.fromkeys(line for line in kept if line not in public))
     # Reason: the line ends of a whole text are part of what Base64 packs, so lines are packed.
     packed = tuple(form for part in parts for form in _packed(part))
     return Canary(name, parts, packed)
+
+
+def _public_lines(text: bytes) -> frozenset[bytes]:
+    """Return the lines of a private key that hold nothing but its public one.
+
+    A certificate may have the same line, and so may the public key of ssh.
+    """
+    known = _public_half(text)
+    lines = text[text.index(KEY) :].splitlines()[1:]
+    body = list(itertools.takewhile(lambda line: not line.startswith(b"-----"), lines))
+    try:
+        data = base64.b64decode(b"".join(body))
+    except ValueError:
+        return frozenset()
+    found = set()
+    at = 0
+    for line in body:
+        end = at + len(line.rstrip(b"="))
+        # Reason: a line may begin and end within a byte.
+        if known and data[-(-at * 6 // 8) : end * 6 // 8] in known:
+            found.add(line.strip())
+        at = end
+    return frozenset(found)
+
+
+def _public_half(text: bytes) -> bytes:
+    """Return the public key of a private one, in the forms that others have; empty if unknown."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization as forms
+
+    load = forms.load_ssh_private_key if b"OPENSSH" in text else forms.load_pem_private_key
+    try:
+        public: Any = load(text, None).public_key()
+        encoded = public.public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
+        ssh = public.public_bytes(forms.Encoding.OpenSSH, forms.PublicFormat.OpenSSH)
+        return bytes(encoded) + base64.b64decode(ssh.split()[1])
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return b""
 
 
 def _packed(text: bytes) -> Iterator[bytes]:
@@ -207,23 +257,27 @@ def _packed(text: bytes) -> Iterator[bytes]:
 
 
 def _walk(folder: Path, except_: frozenset[Path]) -> Iterator[Path]:
+    """Yield the files and links below a folder; pipes and sockets hold nothing."""
     for parent, folders, names in os.walk(folder):
         here = Path(parent)
         folders[:] = sorted(
             name for name in folders if name not in SKIPPED and here / name not in except_
         )
-        yield from (here / name for name in sorted(names) if here / name not in except_)
+        for path in (here / name for name in sorted({*names, *_links(here, folders)})):
+            if path not in except_ and (path.is_symlink() or path.is_file()):
+                yield path
 
 
-def _content(path: Path) -> bytes | None:
-    """Return what a file holds; None for one that is too large, no file, or not readable."""
+def _links(here: Path, folders: Sequence[str]) -> list[str]:
+    return [name for name in folders if (here / name).is_symlink()]
+
+
+def _content(path: Path, largest: int) -> bytes | None:
+    """Return what a file holds, or where a link leads; None for what is too large or unreadable."""
     try:
-        facts = path.lstat()
-        if stat.S_ISLNK(facts.st_mode):
+        if path.is_symlink():
             return os.fsencode(path.readlink())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
-            return None
-        return path.read_bytes()
+        return path.read_bytes() if path.stat().st_size <= largest else None
     except OSError:
         return None
 

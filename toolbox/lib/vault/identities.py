@@ -8,13 +8,13 @@ passphrase in vain.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.lib.core.errors import UsageError
+from toolbox.lib.inventory import operators
 
 VARIABLE = "INFRA_IDENTITY"
 USUAL = (".ssh/id_ed25519", ".ssh/id_rsa")
@@ -92,7 +92,7 @@ def _openssh(path: Path, body: str) -> Identity | None:
     """Read the clear part of OpenSSH's format (PROTOCOL.key)."""
     try:
         data = base64.b64decode("".join(body.split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # also of a sign that is not ASCII
         return None
     if not data.startswith(MAGIC):
         return None
@@ -112,10 +112,11 @@ def _field(data: bytes) -> tuple[bytes, bytes]:
 def _beside(path: Path) -> str | None:
     """Return the public key in the file beside a private one."""
     try:
-        words = path.with_name(f"{path.name}.pub").read_text(errors="replace").split()
+        line = path.with_name(f"{path.name}.pub").read_text(errors="replace").strip()
     except OSError:
         return None
-    return words[1] if len(words) > 1 else None
+    key = operators.key(line)
+    return key.blob if key else None
 
 
 def _expanded(given: str) -> Path:

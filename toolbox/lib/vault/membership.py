@@ -25,12 +25,14 @@ class Line:
         key: What identifies the key: its type and data.
         comment: Whose it is.
         fingerprint: As ssh-keygen shows it.
+        logs_in: Whether it logs in to machines.
     """
 
     number: int
     key: str
     comment: str
     fingerprint: str
+    logs_in: bool
 
 
 def added(text: str, line: str) -> str:
@@ -114,8 +116,11 @@ def _lines(text: str) -> tuple[Line, ...]:
         key = operators.key(written)
         if key is not None:
             fingerprint = recipients.fingerprint(key.blob)
-            found.append(Line(number, f"{key.kind} {key.blob}", key.comment, fingerprint))
+            found.append(
+                Line(number, f"{key.kind} {key.blob}", key.comment, fingerprint, logs_in=True)
+            )
         elif operators.AGE.fullmatch(written):
             native, *comment = written.split(None, 1)
-            found.append(Line(number, native, comment[0] if comment else "", native))
+            name = comment[0] if comment else ""
+            found.append(Line(number, native, name, native, logs_in=False))
     return tuple(found)

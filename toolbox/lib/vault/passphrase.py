@@ -46,6 +46,21 @@ def make(here: Vault, members: Sequence[Recipient]) -> None:
     store.record(here, members)
 
 
+def ensure(path: Path, here: Vault) -> None:
+    """Refuse to go on without a sealed passphrase.
+
+    Args:
+        path: The sealed passphrase.
+        here: The vault.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not path.exists():
+        message = f"the project has no {path.relative_to(here.root)}"
+        raise UsageError(message, hint="secret.init makes it")
+
+
 def reveal(here: Vault, path: Path | None = None) -> Secret:
     """Open the passphrase of a vault with the keys of the person here.
 
@@ -58,9 +73,7 @@ def reveal(here: Vault, path: Path | None = None) -> Secret:
         VerificationError: None of the keys here opens it.
     """
     path = path or here.passphrase
-    if not path.exists():
-        message = f"the project has no {path.relative_to(here.root)}"
-        raise UsageError(message, hint="secret.init makes it")
+    ensure(path, here)
     text = age.unseal(path).decode(errors="replace").strip()
     if not text.isascii() or not text.isprintable() or not text:
         message = f"{path} holds no passphrase"

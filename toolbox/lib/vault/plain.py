@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from toolbox.lib.inventory.document import Place
 from toolbox.lib.vault import age, env, markers, store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from toolbox.lib.core.report import Finding
 
@@ -23,6 +24,7 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 TAKE_BACK = "take it out of the commit (git rm --cached), and replace the secret if it was pushed"
 SEAL = f"seal it, or put it below {store.PUBLIC}/ when everybody may read it"
 SECONDS = 60
+INDEX = "GIT_INDEX_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,14 @@ def folder(root: Path) -> list[Finding]:
     return [finding for file in _on_disk(root) for finding in examine(file)]
 
 
-def staged(root: Path) -> list[Finding]:
+def staged(root: Path, index: str = "") -> list[Finding]:
     """Return the plain secrets that the next commit of a project would have.
 
     Args:
         root: The project's folder.
+        index: The file of what is staged, as git tells its hooks; the usual one by default.
     """
-    return [finding for file in _in_index(root) for finding in examine(file)]
+    return [finding for file in _in_index(root, index) for finding in examine(file)]
 
 
 def examine(file: Written) -> list[Finding]:
@@ -120,15 +123,24 @@ def _on_disk(root: Path) -> Iterator[Written]:
             yield Written(str(path.relative_to(root)), path.read_bytes())
 
 
-def _in_index(root: Path) -> Iterator[Written]:
+def _in_index(root: Path, index: str) -> Iterator[Written]:
     """Yield the files that are staged, as they are staged."""
+    git = partial(_git, root, _index(root, index))
     # Reason: a commit has what is staged, which may differ from what lies in the folder.
-    names = _git(root)("diff", "--cached", "--name-only", "--diff-filter=d", "--relative", "-z")
+    names = git("diff", "--cached", "--name-only", "--diff-filter=d", "--relative", "-z")
     for name in filter(None, names.decode(errors="surrogateescape").split("\0")):
-        path = PurePosixPath(name)
-        if path.is_relative_to(store.STATE) or name == env.FILE:
-            yield Written(name, _git(root)("show", f":./{name}"))
+        if PurePosixPath(name).is_relative_to(store.STATE) or name == env.FILE:
+            yield Written(name, git("show", f":./{name}"))
 
 
-def _git(root: Path) -> Callable[..., bytes]:
-    return lambda *words: run(["git", "-C", root, *words], timeout=SECONDS).stdout
+def _index(root: Path, index: str) -> dict[str, str]:
+    """Return what makes git use another index; `git commit FILE` stages in one of its own."""
+    if not index:
+        return {}
+    # Reason: git names it from the top of the work tree.
+    top = _git(root, {}, "rev-parse", "--show-toplevel").decode().strip()
+    return {INDEX: str(Path(top) / index)}
+
+
+def _git(root: Path, environment: dict[str, str], *words: str) -> bytes:
+    return run(["git", "-C", root, *words], env=environment, timeout=SECONDS).stdout

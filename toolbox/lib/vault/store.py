@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import UsageError, VerificationError
 from toolbox.lib.core.files import private_directory, write_atomic
+from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory.names import label_problem
 from toolbox.lib.inventory.project import KEYS_FILE
 from toolbox.lib.vault import age, markers, recipients
@@ -24,6 +25,7 @@ from toolbox.lib.vault import age, markers, recipients
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolbox.lib.core.report import Finding
     from toolbox.lib.core.secret import Secret
     from toolbox.lib.vault.recipients import Membership, Recipient
 
@@ -159,6 +161,26 @@ def recorded(here: Vault) -> tuple[Recipient, ...]:
 def record(here: Vault, members: Sequence[Recipient]) -> None:
     """Write down whom the secrets of a vault are sealed to."""
     write_atomic(here.record, recipients.written(members).encode())
+
+
+def differences(root: Path) -> list[Finding]:
+    """Return who can open a project's secrets and is not in authorized_keys, and the reverse.
+
+    Args:
+        root: The project's folder.
+    """
+    findings = []
+    for path in sorted((root / PULUMI).glob("*.recipients")):
+        now = members(root).recipients
+        came, went = recipients.changes(recorded(Vault(root, path.stem)), now)
+        for words, some in (("cannot open the secrets yet", came), ("can still open them", went)):
+            findings += [
+                one.place.finding(
+                    "not-sealed", f"{one.name} {words}", "run secret.rekey", Severity.WARNING
+                )
+                for one in some
+            ]
+    return findings
 
 
 def export(

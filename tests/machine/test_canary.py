@@ -1,0 +1,217 @@
+"""Known secrets are put in wherever one can be, and then looked for in all that was written.
+
+What is written: state and its history, git, words and data of all tasks, logs and consoles,
+arguments of processes while tasks run, temporary folders, and the config that everybody can read.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.vault import audit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conftest import Sandbox
+
+    from toolbox.lib.vault.audit import Canary
+
+pytestmark = [
+    pytest.mark.machine,
+    pytest.mark.needs("age", "git", "ssh-keygen"),
+    pytest.mark.timeout(900),
+]
+
+EXPORTED = "canary-of-an-export-3f9c1b"
+TOKEN = "canary-of-a-token-77ab20"
+KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*-----", re.DOTALL)
+CALLS = (
+    ("project.check", "--json"),
+    ("host.render", "hello"),
+    ("host.ignition", "hello", "--json"),
+    ("host.why", "/etc/ssh/ssh_host_ed25519_key", "--json"),
+    ("sim.preview", "--json"),
+    ("sim", "--json"),
+    ("sim.show",),
+    ("sim.show", "--json"),
+    ("sim.list", "--json"),
+    ("sim.status", "--json"),
+    ("sim.logs", "hello"),
+    ("sim.ssh", "hello", "--", "true"),
+    ("secret.show", "--json"),
+    ("secret.rekey", "--rotate", "--json"),
+    ("secret.audit", "--json"),
+    ("doctor", "--json"),
+)
+
+
+@dataclass
+class Written:
+    """What tasks wrote and what could be seen while they ran.
+
+    Attributes:
+        secrets: The secrets that were put in, or made.
+        said: What each call printed.
+        arguments: Those of all processes that were seen.
+    """
+
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    said: dict[str, bytes] = field(default_factory=dict)
+    arguments: set[bytes] = field(default_factory=set)
+
+    @property
+    def canaries(self) -> tuple[Canary, ...]:
+        """What to look for."""
+        return audit.canaries(self.secrets)[0]
+
+
+def _sample(seen: set[bytes], ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                seen.add(path.read_bytes())
+            except OSError:
+                continue
+
+
+def _own(text: str) -> Iterator[str]:
+    """Yield the private keys in the outputs of a stack."""
+    clear = text.replace("\\n", "\n")
+    yield from re.findall(
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*-----", clear, re.DOTALL
+    )
+
+
+@pytest.fixture(scope="module")
+def written(sandbox: Sandbox, pair: Callable[..., Any]) -> Written:
+    """What the tasks of a project with secrets wrote, its machine still running."""
+    key = pair("operator")
+    home = sandbox.root.parent / "home"
+    home.mkdir()
+    made = Written()
+    (sandbox.root / "authorized_keys").write_text(f"{key.line}\n")
+    (sandbox.root / ".env").write_text(f"INFRA_IDENTITY={key.path}\nAPI_TOKEN={TOKEN}\n")
+    (sandbox.root / ".gitignore").write_text(".env\n")
+    _git(sandbox.root, "init", "-q")
+    assert sandbox.invoke("secret.init").code == 0
+    _export(sandbox)
+    _commit(sandbox.root)
+    first = sandbox.invoke("secret.show", "state/pulumi/prod.passphrase.age").out
+    ended = threading.Event()
+    watcher = threading.Thread(target=_sample, args=(made.arguments, ended))
+    watcher.start()
+    try:
+        for words in CALLS:
+            answer = sandbox.invoke(*words)
+            assert answer.code == 0, answer.err
+            made.said[" ".join(words)] = f"{answer.out}\n{answer.err}".encode()
+            _commit(sandbox.root)
+    finally:
+        ended.set()
+        watcher.join()
+    second = sandbox.invoke("secret.show", "state/pulumi/prod.passphrase.age").out
+    assert first != second
+    shown = sandbox.invoke("sim.show", "--json", "--secrets").out
+    own = {f"key {number} of the stacks": text for number, text in enumerate(_own(shown))}
+    assert len(own) >= 3
+    texts = {"first passphrase": first, "second passphrase": second, "token": TOKEN, **own}
+    made.secrets |= {name: Secret(text) for name, text in texts.items()}
+    made.secrets["export"] = Secret(EXPORTED)
+    made.secrets["operator's key"] = Secret(key.path.read_text())
+    return made
+
+
+def _export(sandbox: Sandbox) -> None:
+    """Seal a file as a task that exports one does."""
+    from toolbox.lib.vault import store
+
+    store.export(store.vault(sandbox.root), "client", Secret(EXPORTED))
+    store.publish(store.vault(sandbox.root), "note", b"for everybody")
+
+
+def _git(root: Path, *words: str) -> None:
+    own = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    subprocess.run(["git", *own, "-C", root, *words], check=True, capture_output=True)
+
+
+def _commit(root: Path) -> None:
+    _git(root, "add", "--all")
+    _git(root, "commit", "-q", "--allow-empty", "-m", "state")
+
+
+def test_canaries_sing(written: Written, tmp_path: Path) -> None:
+    """What is looked for is found where it really stands."""
+    text = "\n".join(secret.reveal() for secret in written.secrets.values())
+    (tmp_path / "all").write_text(text)
+
+    _place, leaks = audit.files(tmp_path, written.canaries)
+
+    assert {leak.secret for leak in leaks} == set(written.secrets)
+
+
+def test_words_and_data(written: Written) -> None:
+    """No task prints a secret, neither as words nor as data."""
+    leaks = [
+        leak
+        for call, said in written.said.items()
+        for leak in audit.search(said, written.canaries, call)
+    ]
+
+    assert leaks == []
+    assert b"infra-toolbox/sim/1" in written.said["sim --json"]
+
+
+def test_arguments(written: Written) -> None:
+    """No process has a secret among its arguments at any time."""
+    joined = b"\n".join(sorted(written.arguments))
+
+    assert b"qemu-system" in joined
+    assert b"age\0--decrypt" in joined
+    assert audit.search(joined, written.canaries, "arguments") == []
+
+
+def test_git(written: Written, sandbox: Sandbox) -> None:
+    """Nothing that was ever committed has a secret in clear."""
+    place, leaks = audit.history(sandbox.root, written.canaries)
+
+    assert place.searched > 10
+    assert leaks == []
+
+
+def test_files(written: Written, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file of project, state, sockets and temporary folders has a secret in clear."""
+    monkeypatch.setattr(audit, "LARGEST", 1 << 30)
+    # Reason: these are the machine, which has its own keys.
+    machine = [path for path in sandbox.state.rglob("*") if path.suffix == ".qcow2"]
+    machine += [path for path in sandbox.state.rglob("memory") if path.is_file()]
+    places = [
+        audit.files(sandbox.root, written.canaries, except_=[sandbox.root / ".env"]),
+        audit.files(sandbox.state, written.canaries, except_=machine),
+        audit.files(runtime_dir(), written.canaries),
+    ]
+    tests = list(Path(tempfile.gettempdir()).glob("pytest-*"))
+    places.append(audit.files(Path(tempfile.gettempdir()), written.canaries, except_=tests))
+
+    assert machine
+    assert [leaks for _place, leaks in places] == [[]] * 4
+    assert all(place.left_out == 0 for place, _leaks in places[:3])
+
+
+def test_console(written: Written, sandbox: Sandbox) -> None:
+    """The console tells the whole boot and no secret."""
+    consoles = [path.read_bytes() for path in sandbox.state.rglob("console/*.log")]
+
+    assert len(consoles) == 1
+    assert len(consoles[0]) > 1000
+    assert audit.search(consoles[0], written.canaries, "console") == []
