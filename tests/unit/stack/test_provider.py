@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolbox.lib.core.secret import Secret
 from toolbox.lib.pki import material
 from toolbox.lib.stack import provider
 from toolbox.lib.stack.provider import KIND, SECRET, SIGNATURE, UNKNOWN
+from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -149,3 +152,14 @@ def test_what_cannot_be_made(engine: Engine) -> None:
 
     assert "no ssh public key" in str(caught.value)
     assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_commands_of_pulumi(tmp_path: Path, habitat: Path) -> None:
+    """Commands that ask providers find ours; others do not wait for it."""
+    del habitat
+    workspace = Workspace("shop", tmp_path, Secret("x"))
+
+    with workspace.told(["stack", "ls"]) as looking, workspace.told(["destroy"]) as destroying:
+        assert "PULUMI_DEBUG_PROVIDERS" not in looking
+        assert destroying["PULUMI_DEBUG_PROVIDERS"].startswith("infra:")
+        assert looking.items() <= destroying.items()

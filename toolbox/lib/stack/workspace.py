@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from toolbox.lib.core.wait import until
 from toolbox.lib.stack import provider, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pulumi.automation import EngineEvent, Stack
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from toolbox.lib.core.secret import Secret
 
 PLUGINS = Path("/usr/local/share/pulumi/plugins")
+ENGINE = frozenset({"destroy", "down", "import", "preview", "refresh", "up", "update"})
+"""Commands of Pulumi that ask providers."""
+
 SAME = "same"
 INTERRUPT_SECONDS = 30.0
 
@@ -220,6 +224,22 @@ class Workspace:
             env=self.environment(),
             timeout=timeout,
         )
+
+    @contextmanager
+    def told(self, words: Sequence[str]) -> Iterator[dict[str, str]]:
+        """Serve for the block what a command of Pulumi's asks for.
+
+        Args:
+            words: The command, without the program.
+
+        Yields:
+            The environment for it.
+        """
+        if ENGINE.isdisjoint(words):
+            yield self.environment()
+            return
+        with provider.served() as told:
+            yield {**self.environment(), **told}
 
     def prepare(self) -> None:
         """Make the workspace's folder and settings where they are missing.
