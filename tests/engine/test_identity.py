@@ -102,7 +102,8 @@ def test_ssh(made: Identity) -> None:
     """The host's ssh certificate is signed by the authority that clients are told of."""
     found = ssh.read(made.hosts["web"].ssh_host_certificate)
 
-    assert found.valid_principals == [b"web", b"web.shop.internal", b"www.shop.internal"]
+    names = [b"web", b"web.shop.internal", b"www.shop.internal", b"10.0.0.5"]
+    assert found.valid_principals == names
     assert ssh.public(made.ssh.user_key) == made.ssh.user
     assert made.ssh.user != made.ssh.host
 

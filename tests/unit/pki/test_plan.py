@@ -71,6 +71,7 @@ def test_hosts_and_clients(tmp_path: Path) -> None:
     assert made.hosts[0].names == ("web.shop.internal", "www.shop.internal")
     assert made.hosts[0].addresses == ("10.0.0.5",)
     assert made.hosts[0].roles == ("tsig",)
+    assert made.hosts[0].principals == ("web", "web.shop.internal", "www.shop.internal", "10.0.0.5")
     assert made.clients == (plan.Subject("alice", ("alice.client.shop.internal",)),)
 
 
@@ -96,3 +97,11 @@ def test_extra_bundle(tmp_path: Path, chain: Chain) -> None:
     assert [one.render().splitlines()[0] for one in caught.value.findings] == [
         "old.pem:2:1: error[private-key]: this is a private key; here stand certificates"
     ]
+
+
+def test_no_patterns_for_ssh(tmp_path: Path) -> None:
+    """A certificate for all names below one is for that host's web server, not for its ssh."""
+    made = planned(tmp_path, "", "names: ['*.web.shop.internal']")
+
+    assert made.hosts[0].names == ("web.shop.internal", "*.web.shop.internal")
+    assert made.hosts[0].principals == ("web", "web.shop.internal")

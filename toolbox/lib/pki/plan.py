@@ -37,6 +37,12 @@ class Subject:
     addresses: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
 
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """What its ssh certificate is for: all that one may call it, but no pattern."""
+        plain = (name for name in self.names if not name.startswith("*"))
+        return _once((self.name, *plain, *self.addresses))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

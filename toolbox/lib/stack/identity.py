@@ -131,7 +131,7 @@ class _Declared:
         key, certificate = self._certified(f"{host.name}-tls", host, SERVER_USES)
         said = {
             "identifier": host.names[0],
-            "principals": list(dict.fromkeys((host.name, *host.names))),
+            "principals": list(host.principals),
             "hours": self.terms.ssh.lifetime,
             "host": True,
             material.RENEW: self.terms.ssh.renew,
