@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xdist.workermanage import WorkerController
 
-UNPROMISED = {"busybox"}
+UNPROMISED = {"busybox", "go"}
 """What the image has no use for."""
 
 DEAR = ("image", "engine", "machine")

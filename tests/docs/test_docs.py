@@ -163,9 +163,7 @@ def test_butane(project_page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     project = load(root)
 
     assert project.hosts
-    outcomes = pipeline.every(
-        project, project.hosts, _identity([host.name for host in project.hosts])
-    )
+    outcomes = pipeline.every(project, project.hosts, _identity(project))
     assert all(outcome.ignition for outcome in outcomes)
     if project_page.path.name not in SHOW_MISTAKES:
         assert [finding.render() for finding in pipeline.findings(outcomes)] == []
@@ -175,7 +173,7 @@ def _default_project() -> tuple[str, str]:
     return "project.yaml", "name: page\n"
 
 
-def _identity(names: list[str]) -> Any:
+def _identity(project: Any) -> Any:
     from toolbox.lib.core.secret import Secret
     from toolbox.lib.pki.identity import HostIdentity, Identity
 
@@ -191,7 +189,8 @@ def _identity(names: list[str]) -> Any:
         ca_certificate=pem,
         provision_key=Secret(pem),
         provision_public_key=key,
-        hosts=dict.fromkeys(names, host),
+        hosts={one.name: host for one in project.hosts},
+        tsig={name: Secret("dHNpZw==") for name in project.profile.tsig},
     )
 
 

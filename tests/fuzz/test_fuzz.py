@@ -38,6 +38,7 @@ from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.pki import keys
 from toolbox.lib.vault import age, disguise, identities, markers, recipients
 
 if TYPE_CHECKING:
@@ -288,8 +289,22 @@ def fuzz_complaint(text: str) -> None:
 
 def fuzz_keys(text: str) -> None:
     """A file of keys gives keys of one line each, or its mistakes."""
-    keys, _findings = read_keys(text, "authorized_keys")
-    assert not any("\n" in key for key in keys)
+    read, _findings = read_keys(text, "authorized_keys")
+    assert not any("\n" in key for key in read)
+
+
+def fuzz_pem(text: str) -> None:
+    """A file of certificates gives authorities that are read again, or its mistakes."""
+    found = keys.bundle(text, "old.pem")
+
+    assert found.certificates or found.findings
+    assert "PRIVATE" not in found.text
+    assert len(set(found.certificates)) == len(found.certificates)
+    again = keys.bundle(found.text, "again.pem")
+    assert again.certificates == found.certificates
+    assert not found.certificates or not again.findings
+    lines = len(text.splitlines()) or 1
+    assert all(1 <= (finding.line or 0) <= lines for finding in found.findings)
 
 
 def fuzz_sight(text: str) -> None:
@@ -341,6 +356,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
     "sight": fuzz_sight,
+    "pem": fuzz_pem,
     "recipients": fuzz_recipients,
     "private": fuzz_private,
 }

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-# Reason: the first are loaded by pytest and stand on it; the others are made of pydantic's models
-# and are imported when a project is read or rendered.
+# Reason: the first are loaded by pytest and stand on it; the next are made of pydantic's models and
+# are imported when a project is read or rendered; the last stand on Pulumi.
 NOT_LIGHT = (
     "toolbox.lib.verify.plugin",
     "toolbox.lib.verify.checks",
@@ -22,6 +22,8 @@ NOT_LIGHT = (
     "toolbox.lib.butane.contract",
     "toolbox.lib.butane.reference",
     "toolbox.lib.butane.values",
+    "toolbox.lib.stack.material",
+    "toolbox.lib.stack.protocol",
 )
 IMPORT_ALL = """
 import importlib, json, pathlib, sys

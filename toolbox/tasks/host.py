@@ -274,7 +274,7 @@ def _answers(
     from toolbox.lib.butane.render import render as rendered
     from toolbox.lib.pki import standin
 
-    identity = standin.identity(host.name for host in wanted.hosts)
+    identity = standin.identity((host.name for host in wanted.hosts), wanted.profile)
     answers, hints = {}, []
     for host in hosts:
         with rendered(wanted, host, identity) as config:
@@ -348,7 +348,7 @@ def _identity(wanted: Project, *, make: bool) -> Identity:
     identity = keys.known(wanted)
     if identity is None:
         show.say("this project has no keys yet: those you see are stand-ins")
-        identity = standin.identity(host.name for host in wanted.hosts)
+        identity = standin.identity((host.name for host in wanted.hosts), wanted.profile)
     return identity
 
 

@@ -36,12 +36,13 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     from toolbox.lib.butane import pipeline
     from toolbox.lib.core.errors import ToolboxError, VerificationError
     from toolbox.lib.inventory.choice import chosen
-    from toolbox.lib.pki import standin
+    from toolbox.lib.pki import plan, standin
     from toolbox.lib.vault import plain, store
 
-    project = _project()
+    project = current()
+    plan.of(project)
     wanted = chosen(project, [name for name in hosts.split(",") if name])
-    identity = standin.identity(host.name for host in project.hosts)
+    identity = standin.identity((host.name for host in project.hosts), project.profile)
     outcomes = pipeline.every(project, wanted, identity)
     unsealed = plain.folder(project.root)
     found = [*pipeline.findings(outcomes), *unsealed, *store.differences(project.root)]
@@ -66,7 +67,7 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     show.next_step(f"{show.program()} sim boots them")
 
 
-def _project() -> Project:
+def current() -> Project:
     """Return the current project; there is no other one to be checked in its place."""
     from pathlib import Path
 

@@ -370,7 +370,9 @@ def pulumi(context: Context) -> None:
     workspace = layout.of(project()).workspace
     workspace.prepare()
     words = show.rest(context) or ["stack", "ls"]
-    show.end(attach(["pulumi", *words], cwd=workspace.folder, env=workspace.environment()))
+    with workspace.told(words) as environment:
+        code = attach(["pulumi", *words], cwd=workspace.folder, env=environment)
+    show.end(code)
 
 
 def _single(wanted: Project, name: str) -> str:

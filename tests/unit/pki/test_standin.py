@@ -11,6 +11,7 @@ import pytest
 
 import toolbox
 from toolbox.lib.core.secret import MASK
+from toolbox.lib.inventory.profile import Profile
 from toolbox.lib.pki import standin
 from toolbox.lib.pki.identity import masked
 
@@ -81,3 +82,24 @@ def test_masked() -> None:
     assert hidden.provision_key.reveal() == MASK
     assert web.tls_certificate == identity.hosts["web"].tls_certificate
     assert hidden.provision_public_key == identity.provision_public_key
+
+
+def test_all_that_a_project_may_want() -> None:
+    """Stand-ins are there for whatever a template may name, and a mask hides all of it."""
+    profile = Profile(acme=True, zones=("a.internal",), tsig=("transfer",))
+
+    identity = standin.identity(["web"], profile)
+    hidden = masked(identity)
+
+    assert identity.acme is not None
+    assert hidden.acme is not None
+    private = (
+        (identity.acme.key, hidden.acme.key),
+        (identity.zones["a.internal"].key, hidden.zones["a.internal"].key),
+        (identity.tsig["transfer"], hidden.tsig["transfer"]),
+        (identity.ssh.user_key, hidden.ssh.user_key),
+    )
+    assert len({key.reveal() for key, _ in private}) == len(private)
+    assert {mask.reveal() for _, mask in private} == {MASK}
+    assert hidden.zones["a.internal"].dnskey == identity.zones["a.internal"].dnskey
+    assert standin.identity(["web"]).acme is None

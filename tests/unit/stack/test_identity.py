@@ -13,7 +13,7 @@ HOST = {
     "tls_key": "tls-private",
     "tls_certificate": "certificate",
 }
-OUTPUTS = {
+OUTPUTS: dict[str, object] = {
     "ca_certificate": "ca",
     "provision_key": "provision-private",
     "provision_public_key": "ssh-ed25519 BBBB\n",
@@ -41,3 +41,29 @@ def test_incomplete() -> None:
     """Outputs of another program are no identity."""
     with pytest.raises(KeyError):
         identity({"hosts": {}})
+
+
+def test_what_is_asked_for() -> None:
+    """Clients, the ACME authority and shared keys come with secrets as secrets."""
+    client = dict.fromkeys(("certificate", "key", "password", "pkcs12", "encrypted_key"), "private")
+    more = {
+        "acme": {"certificate": "acme", "key": "acme-private"},
+        "clients": {"alice": client},
+        "extra_bundle": "+extra",
+        "revoked": "ssh-ed25519 CCCC\n",
+        "ssh_host_ca": "ssh-ed25519 DDDD\n",
+        "ssh_user_ca_key": "user-private",
+        "tsig": {"transfer": "tsig-private"},
+    }
+
+    found = identity(OUTPUTS | more)
+
+    assert found.acme is not None
+    assert found.acme.key == Secret("acme-private")
+    assert found.ca_bundle == "ca+extra"
+    assert found.clients["alice"].password == Secret("private")
+    assert found.ssh.host == "ssh-ed25519 DDDD"
+    assert found.ssh.user_key == Secret("user-private")
+    assert found.tsig == {"transfer": Secret("tsig-private")}
+    assert found.revoked == "ssh-ed25519 CCCC\n"
+    assert "private" not in repr(found).replace("Pair(certificate='private'", "")

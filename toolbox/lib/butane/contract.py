@@ -203,16 +203,28 @@ class Contract(Section):
 
 
 GIVEN = {
+    "ACME_CA_CERTIFICATE": ("text", "certificate chain of the ACME authority, PEM; role `acme`"),
+    "ACME_CA_KEY": ("text, secret", "its private key, PEM; role `acme`"),
     "AUTHORIZED_KEYS": ("list of text", "public keys that may log in, the toolbox's own first"),
+    "CA_BUNDLE": ("text", "all roots that hosts trust, PEM, the project's own first"),
     "CA_CERTIFICATE": ("text", "certificate of the project's authority, PEM"),
+    "DNSSEC_ANCHORS": (
+        "mapping of text",
+        "trust anchor of each zone, a DNSKEY record, by its name",
+    ),
+    "DNSSEC_KEYS": ("mapping of text, secret", "its private key, PEM; role `dnssec`"),
     "DOMAIN": ("text", "DNS domain of the project"),
     "FQDN": ("text", "the host's full name"),
     "HOSTNAME": ("text", "the host's name"),
     "OS": ("text", "the host's operating system: `debian` or `fcos`"),
     "PROJECT": ("text", "name of the project"),
+    "SSH_HOST_CERTIFICATE": ("text", "certificate of the host's ssh key, one line"),
     "SSH_HOST_KEY": ("text, secret", "private key of the host's ssh server"),
     "SSH_HOST_PUBLIC_KEY": ("text", "public key of the host's ssh server"),
-    "TLS_CERTIFICATE": ("text", "the host's certificate, PEM"),
+    "SSH_REVOKED_KEYS": ("text", "ssh keys that are not let in, for sshd's `RevokedKeys`"),
+    "SSH_USER_CA": ("text", "public key of who signs ssh certificates of persons"),
+    "TLS_CERTIFICATE": ("text", "the host's certificate and its authority's, PEM"),
     "TLS_KEY": ("text, secret", "private key of the host's certificate, PEM"),
+    "TSIG_KEYS": ("mapping of text, secret", "keys that sign DNS messages, Base64; role `tsig`"),
 }
 """Names that the toolbox gives every template, with type and meaning; no variable has them."""

@@ -12,7 +12,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import MASK, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
@@ -44,7 +44,11 @@ class Environment:
         its own, so that what one template does to them no other one sees.
         """
         if not self._packed:
-            shared = {name: value for name, value in self.names.items() if _holds_more(value)}
+            shared = {
+                name: _revealed(value)
+                for name, value in self.names.items()
+                if isinstance(value, dict | list)
+            }
             self._packed.append(pickle.dumps(shared))
         clear = {
             name: value.reveal() if isinstance(value, Secret) else value
@@ -56,7 +60,7 @@ class Environment:
 
     def redacted(self, text: str) -> str:
         """Return a text with every secret, every line of one, and every long piece, masked."""
-        secrets = [value.reveal() for value in self.names.values() if isinstance(value, Secret)]
+        secrets = [secret for value in self.names.values() for secret in _secrets(value)]
         for secret in secrets:
             for part in (secret, *secret.splitlines()):
                 if part.strip() and not part.startswith("-----"):
@@ -89,21 +93,53 @@ def of(project: Project, host: Host, identity: Identity) -> Environment:
     keys = dict.fromkeys((identity.provision_public_key, *project.authorized_keys))
     given = {
         "AUTHORIZED_KEYS": list(keys),
+        "CA_BUNDLE": identity.ca_bundle,
         "CA_CERTIFICATE": identity.ca_certificate,
+        "DNSSEC_ANCHORS": {name: zone.dnskey for name, zone in identity.zones.items()},
         "DOMAIN": project.domain,
         "FQDN": host.fqdn,
         "HOSTNAME": host.name,
         "OS": host.os,
         "PROJECT": project.name,
+        "SSH_HOST_CERTIFICATE": own.ssh_host_certificate,
         "SSH_HOST_KEY": own.ssh_host_key,
         "SSH_HOST_PUBLIC_KEY": own.ssh_host_public_key,
+        "SSH_REVOKED_KEYS": identity.revoked,
+        "SSH_USER_CA": identity.ssh.user,
         "TLS_CERTIFICATE": own.tls_certificate,
         "TLS_KEY": own.tls_key,
+        **_by_role(host.card.roles, identity),
     }
     values, problems = variables.resolve(host.variables)
     findings = variables.findings(project, host, problems)
     return Environment({**values, **given}, tuple(findings))
 
 
-def _holds_more(value: object) -> bool:
-    return isinstance(value, dict | list)
+def _by_role(roles: Sequence[str], identity: Identity) -> dict[str, Any]:
+    """Return the keys that only hosts with a role get."""
+    given: dict[str, Any] = {}
+    if "acme" in roles and identity.acme:
+        given["ACME_CA_CERTIFICATE"] = identity.acme.certificate
+        given["ACME_CA_KEY"] = identity.acme.key
+    if "dnssec" in roles:
+        given["DNSSEC_KEYS"] = {name: zone.key for name, zone in identity.zones.items()}
+    if "tsig" in roles:
+        given["TSIG_KEYS"] = dict(identity.tsig)
+    return given
+
+
+def _revealed(value: object) -> object:
+    """Return a value with its secrets in clear, and lists and mappings of its own."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, dict):
+        return {key: _revealed(item) for key, item in value.items()}
+    return [_revealed(item) for item in value] if isinstance(value, list) else value
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _secrets(item)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.inventory.profile import Card
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address
@@ -87,6 +89,7 @@ class Host:
         sim: Its simulated machine.
         address: Where its real machine is reached by ssh, an IP address or a name; empty for none.
         ssh_port: TCP port there.
+        card: What its certificate says beside its names, and what it gets further keys for.
     """
 
     name: str
@@ -100,3 +103,4 @@ class Host:
     sim: Simulation = Simulation()
     address: str = ""
     ssh_port: int = SSH
+    card: Card = field(default_factory=Card)

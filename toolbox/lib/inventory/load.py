@@ -9,12 +9,13 @@ from toolbox.lib.core.errors import UsageError
 from toolbox.lib.inventory import names, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
 from toolbox.lib.inventory.host import SSH, Host, Pattern
-from toolbox.lib.inventory.operators import read_keys
+from toolbox.lib.inventory.operators import bare, lines, read_keys
 from toolbox.lib.inventory.project import (
     HOSTS_FOLDER,
     KEYS_FILE,
     MODULES_FOLDER,
     PROJECT_FILE,
+    REVOKED_FILE,
     Project,
 )
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.document import Node
+    from toolbox.lib.inventory.profile import Profile
     from toolbox.lib.inventory.schema import HostFile, ProjectFile
 
     Model = TypeVar("Model", bound=BaseModel)
@@ -79,7 +81,7 @@ class _Reader:
         from toolbox.lib.inventory.schema import ProjectFile
 
         read = self._read(PROJECT_FILE, ProjectFile)
-        keys = self._authorized_keys()
+        keys, revoked = self._keys(KEYS_FILE), self._keys(REVOKED_FILE)
         hosts = self._hosts()
         self._check_ports(hosts)
         self._check_addresses(hosts, read[1].sim.subnet if read else None)
@@ -87,9 +89,12 @@ class _Reader:
             return None
         node, written = read
         self._check_room(node, written.sim.subnet, len(hosts))
+        self._check_revoked(revoked)
         self._check_variables(PROJECT_FILE, node, written.variables)
         self._check_modules(PROJECT_FILE, node, written.modules)
         domain = written.domain or f"{written.name}.internal"
+        profile = written.identity.value(self._extra_bundle(node, written), revoked)
+        self._check_cards(hosts, domain, profile)
         return Project(
             name=written.name,
             domain=domain,
@@ -98,6 +103,7 @@ class _Reader:
             variables=written.variables,
             authorized_keys=keys,
             subnet=written.sim.subnet,
+            profile=profile,
         )
 
     def _host(
@@ -120,6 +126,7 @@ class _Reader:
             sim=host.written.sim.value(),
             address=host.written.address,
             ssh_port=host.written.ssh_port,
+            card=host.written.identity.value(),
         )
 
     def _hosts(self) -> list[_HostDocument]:
@@ -157,13 +164,51 @@ class _Reader:
             self.findings.append(place.finding("no-hosts", "the project has no hosts", hint))
         return found
 
-    def _authorized_keys(self) -> tuple[str, ...]:
-        if not (self.root / KEYS_FILE).exists():
+    def _keys(self, file: str) -> tuple[str, ...]:
+        if not (self.root / file).exists():
             return ()
-        text = self._text(KEYS_FILE)
-        keys, findings = read_keys(text, KEYS_FILE) if text is not None else ((), [])
+        text = self._text(file)
+        keys, findings = read_keys(text, file) if text is not None else ((), [])
         self.findings += findings
         return keys
+
+    def _extra_bundle(self, node: Node | None, written: ProjectFile) -> str:
+        """Return the file that ``identity.extra_bundle`` names; what is in it is judged later."""
+        file = written.identity.extra_bundle
+        if file is None:
+            return ""
+        path = (self.root / file).resolve()
+        if path.is_relative_to(self.root.resolve()) and path.is_file():
+            return self._text(file) or ""
+        place = _place(node, ("identity", "extra_bundle"), PROJECT_FILE)
+        message = f"there is no file {file} in the project"
+        hint = "a PEM file of certificates, its path from the project's folder"
+        self.findings.append(place.finding("missing-file", message, hint))
+        return ""
+
+    def _check_revoked(self, revoked: Sequence[str]) -> None:
+        gone = {bare(key) for key in revoked}
+        text = self._text(KEYS_FILE) if gone and (self.root / KEYS_FILE).exists() else None
+        for place, line in lines(text or "", KEYS_FILE):
+            if bare(line) in gone:
+                message = f"this key is revoked in {REVOKED_FILE}"
+                self.findings.append(place.finding("revoked", message, "remove it here, or there"))
+
+    def _check_cards(self, hosts: Sequence[_HostDocument], domain: str, profile: Profile) -> None:
+        """Refuse names that the project's authorities are bound not to sign."""
+        for host in hosts:
+            card = host.written.identity
+            for key, names_, addresses in (
+                ("names", card.names, ()),
+                ("addresses", (), card.addresses),
+            ):
+                for one in profile.outside(domain, names_, addresses):
+                    number = (names_ or addresses).index(one)
+                    place = _place(host.node, ("identity", key, number), host.file)
+                    message = f"{one} is outside of what the project's authorities may sign for"
+                    there = "domains" if key == "names" else "networks"
+                    hint = f"add it to identity.{there} in {PROJECT_FILE}"
+                    self.findings.append(place.finding("out-of-bounds", message, hint))
 
     def _text(self, file: str) -> str | None:
         place = Place(file)
@@ -346,9 +391,14 @@ def _message(problem: ErrorDetails) -> str:
 
 def _keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Return the keys that may stand at a path of a model."""
-    from toolbox.lib.inventory import schema
+    from toolbox.lib.inventory import schema, schema_identity
 
+    term = schema_identity.TermFile
+    profile = schema_identity.ProfileFile
     nested: dict[tuple[type[BaseModel], str], type[BaseModel]] = {
+        (schema.ProjectFile, "identity"): profile,
+        (schema.HostFile, "identity"): schema_identity.CardFile,
+        **{(profile, name): term for name in ("root", "authority", "certificate", "ssh")},
         (schema.ProjectFile, "sim"): schema.NetworkFile,
         (schema.HostFile, "sim"): schema.SimulationFile,
         (schema.SimulationFile, "forwards"): schema.ForwardFile,

@@ -128,3 +128,9 @@ def key(line: str) -> Key | None:
 
 def _shows(sign: str) -> bool:
     return sign.isprintable() or sign == "\t"
+
+
+def bare(line: str) -> str:
+    """Return a key or certificate without options and comment: its type and its data."""
+    match = KEY.fullmatch(line.strip())
+    return f"{match['type']} {match['blob']}" if match else " ".join(line.split()[:2])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.inventory import subnet
+from toolbox.lib.inventory.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ PROJECT_FILE = "project.yaml"
 HOSTS_FOLDER = "hosts"
 MODULES_FOLDER = "modules"
 KEYS_FILE = "authorized_keys"
+REVOKED_FILE = "revoked_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Project:
         variables: Names for every host's templates.
         authorized_keys: Public keys of who may operate it, one line each.
         subnet: The network that its simulated machines share.
+        profile: What it wants of its keys and certificates.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Project:
     variables: Mapping[str, Any] = field(default_factory=dict)
     authorized_keys: tuple[str, ...] = ()
     subnet: IPv4Network = subnet.DEFAULT
+    profile: Profile = field(default_factory=Profile)
 
 
 def find_root(start: Path) -> Path | None:

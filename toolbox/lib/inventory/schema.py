@@ -21,19 +21,29 @@ from toolbox.lib.inventory.host import (
     Forward,
     Simulation,
 )
+from toolbox.lib.inventory.schema_identity import CardFile, ProfileFile
 
 RESERVED = (
+    "ACME_CA_CERTIFICATE",
+    "ACME_CA_KEY",
     "AUTHORIZED_KEYS",
+    "CA_BUNDLE",
     "CA_CERTIFICATE",
+    "DNSSEC_ANCHORS",
+    "DNSSEC_KEYS",
     "DOMAIN",
     "FQDN",
     "HOSTNAME",
     "OS",
     "PROJECT",
+    "SSH_HOST_CERTIFICATE",
     "SSH_HOST_KEY",
     "SSH_HOST_PUBLIC_KEY",
+    "SSH_REVOKED_KEYS",
+    "SSH_USER_CA",
     "TLS_CERTIFICATE",
     "TLS_KEY",
+    "TSIG_KEYS",
 )
 """Names that every template has; a variable cannot take them."""
 
@@ -213,6 +223,7 @@ class ProjectFile(Written):
     name: Label
     domain: Domain | None = None
     sim: NetworkFile = NetworkFile()
+    identity: ProfileFile = ProfileFile()
     variables: Variables = {}
     modules: list[Module] = []
     include: list[str] = []
@@ -226,6 +237,7 @@ class HostFile(Written):
     address: Reachable = ""
     ssh_port: Port = SSH
     sim: SimulationFile = SimulationFile()
+    identity: CardFile = CardFile()
     variables: Variables = {}
     modules: list[Module] = []
     include: list[str] = []

@@ -12,7 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.pki.identity import HostIdentity, Identity
+from toolbox.lib.inventory.profile import Profile
+from toolbox.lib.pki.identity import HostIdentity, Identity, Pair, SshAuthorities, Zone
+from toolbox.lib.pki.ssh import revoked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,33 +29,54 @@ KEY_TYPE = b"ssh-ed25519"
 KEY_BYTES = 32
 
 
-def identity(hosts: Iterable[str]) -> Identity:
+def identity(hosts: Iterable[str], profile: Profile | None = None) -> Identity:
     """Return the stand-in for the identity of these hosts; in one process always the same.
 
     Args:
         hosts: Their names.
+        profile: What the project wants of its keys, where that matters.
     """
+    wanted = profile or Profile()
     return Identity(
         ca_certificate=_pem("ca"),
         provision_key=Secret(_pem("provision")),
         provision_public_key=_public_key("provision"),
-        hosts={
-            name: HostIdentity(
-                ssh_host_key=Secret(_pem(f"{name}-ssh")),
-                ssh_host_public_key=_public_key(f"{name}-ssh"),
-                tls_key=Secret(_pem(f"{name}-tls")),
-                tls_certificate=_pem(f"{name}-certificate"),
-            )
-            for name in hosts
-        },
+        hosts={name: _host(name) for name in hosts},
+        provision_certificate=_pem("provision-ca"),
+        ssh=SshAuthorities(
+            _public_key("ssh-host-ca"), _public_key("ssh-user-ca"), Secret(_pem("ssh-user-ca"))
+        ),
+        acme=Pair(_pem("acme-certificate"), Secret(_pem("acme"))) if wanted.acme else None,
+        zones={name: _zone(name) for name in wanted.zones},
+        tsig={name: Secret(_word(f"{name}-tsig")) for name in wanted.tsig},
+        revoked=revoked(wanted.revoked),
     )
+
+
+def _host(name: str) -> HostIdentity:
+    return HostIdentity(
+        ssh_host_key=Secret(_pem(f"{name}-ssh")),
+        ssh_host_public_key=_public_key(f"{name}-ssh"),
+        tls_key=Secret(_pem(f"{name}-tls")),
+        tls_certificate=_pem(f"{name}-certificate"),
+        ssh_host_certificate=_public_key(f"{name}-ssh-certificate"),
+    )
+
+
+def _zone(name: str) -> Zone:
+    key = Secret(_pem(f"{name}-zone"))
+    return Zone(key, f"{name}. IN DNSKEY 257 3 13 {_word(name)}", f"{name}. IN DS 0 13 2 00")
+
+
+@cache
+def _word(name: str) -> str:
+    del name
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 @cache
 def _pem(name: str) -> str:
-    del name
-    body = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    return f"-----BEGIN {LABEL}-----\n{body}\n-----END {LABEL}-----\n"
+    return f"-----BEGIN {LABEL}-----\n{_word(f'{name}-pem')}\n-----END {LABEL}-----\n"
 
 
 @cache

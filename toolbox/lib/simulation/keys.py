@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
+from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import layout
 from toolbox.lib.stack import identity as identity_stack
 
@@ -16,16 +17,9 @@ if TYPE_CHECKING:
     from toolbox.lib.pki.identity import Identity
 
 
-def subjects(project: Project) -> tuple[identity_stack.Subject, ...]:
-    """Return the hosts that get keys and a certificate."""
-    return tuple(
-        identity_stack.Subject(host.name, (host.fqdn, host.name)) for host in project.hosts
-    )
-
-
 def program(project: Project) -> Callable[[], None]:
     """Return the Pulumi program of a project's identity stack."""
-    return identity_stack.program(project.name, subjects(project))
+    return identity_stack.program(identity_plan.of(project))
 
 
 def held(project: Project) -> Identity:

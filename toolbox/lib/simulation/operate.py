@@ -178,6 +178,7 @@ def reach(project: Project, names: Sequence[str] = ()) -> Iterator[tuple[Client,
             ports.LOOPBACK,
             item.ports[SSH],
             identity.hosts[item.host].ssh_host_public_key,
+            authority=identity.ssh.host,
         )
         for item in running
         if not names or item.host in names

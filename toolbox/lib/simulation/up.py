@@ -14,6 +14,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
+from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import (
     boot,
     cores,
@@ -221,7 +222,8 @@ def _runs(where: Layout, item: Plan, hypervisor: Hypervisor) -> bool:
 def _endpoint(item: Plan, identity: Identity) -> Endpoint:
     name = item.host.name
     key = identity.hosts[name].ssh_host_public_key
-    return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key)
+    authority = identity.ssh.host
+    return Endpoint(name, ports.LOOPBACK, item.record.ports[SSH], key, authority=authority)
 
 
 def _keep(where: Layout, plans: Sequence[Plan], ssh: Client, hypervisor: Hypervisor) -> None:

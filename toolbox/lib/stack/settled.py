@@ -23,7 +23,7 @@ DAY_SECONDS = 24 * 3600.0
 """How long an answer holds: certificates are renewed when their time has come, weeks ahead."""
 LIBRARY = Path(__file__).parent.parent
 # Reason: what a program declares is made by these, of its arguments.
-SOURCES = ("stack", "machine")
+SOURCES = ("stack", "machine", "pki")
 
 
 def digest(program: Callable[[], None], state: Path, tools: Sequence[Path]) -> str:

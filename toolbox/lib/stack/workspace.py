@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ from toolbox.lib.core.files import private_directory, state_home
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.wait import until
-from toolbox.lib.stack import settled, statefile
+from toolbox.lib.stack import provider, settled, statefile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pulumi.automation import EngineEvent, Stack
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from toolbox.lib.core.secret import Secret
 
 PLUGINS = Path("/usr/local/share/pulumi/plugins")
+ENGINE = frozenset({"destroy", "down", "import", "preview", "refresh", "up", "update"})
+"""Commands of Pulumi that ask providers."""
+
 SAME = "same"
 INTERRUPT_SECONDS = 30.0
 
@@ -148,10 +151,16 @@ class Workspace:
         settled.remember(memory, settled.digest(program, state, _tools()), program)
         return changes
 
-    def preview(self, stack: str, program: Callable[[], None]) -> Changes:
+    def preview(
+        self, stack: str, program: Callable[[], None], *, replace: Sequence[str] = ()
+    ) -> Changes:
         """Return what `up` would change; nothing is changed."""
         return self._engine(
-            stack, program, lambda opened, events: opened.preview(on_event=events, color="never")
+            stack,
+            program,
+            lambda opened, events: opened.preview(
+                on_event=events, color="never", replace=list(replace) or None
+            ),
         )
 
     def refresh(self, stack: str) -> Changes:
@@ -210,6 +219,11 @@ class Workspace:
             return statefile.outputs(self._state(stack), self.passphrase) or None
         except statefile.Unreadable:
             return None
+    def urns(self, stack: str) -> tuple[str, ...]:
+        """Return the names by which Pulumi knows the resources of a stack."""
+        path = self._state(stack)
+        held = json.loads(path.read_text())["checkpoint"]["latest"] if path.is_file() else {}
+        return tuple(one["urn"] for one in (held or {}).get("resources") or ())
 
     def change_passphrase(self, stack: str, new: Secret) -> None:
         """Seal the secrets of a stack with another passphrase.
@@ -234,6 +248,22 @@ class Workspace:
             timeout=timeout,
         )
 
+    @contextmanager
+    def told(self, words: Sequence[str]) -> Iterator[dict[str, str]]:
+        """Serve for the block what a command of Pulumi's asks for.
+
+        Args:
+            words: The command, without the program.
+
+        Yields:
+            The environment for it.
+        """
+        if ENGINE.isdisjoint(words):
+            yield self.environment()
+            return
+        with provider.served() as told:
+            yield {**self.environment(), **told}
+
     def prepare(self) -> None:
         """Make the workspace's folder and settings where they are missing.
 
@@ -248,8 +278,13 @@ class Workspace:
         if not settings.exists():
             settings.write_text(f"name: {self.project}\nruntime: python\n")
 
-    def _open(self, stack: str, program: Callable[[], None]) -> Stack:
+    def _open(self, stack: str, program: Callable[[], None], told: Mapping[str, str]) -> Stack:
         """Return a stack that runs what it is asked to and nothing besides.
+
+        Args:
+            stack: Its name.
+            program: Declares its resources.
+            told: Further variables for the engine.
 
         The automation interface selects the stack before, and asks for outputs and history after
         each run: five more starts of the CLI, of half a second and more each.
@@ -270,7 +305,9 @@ class Workspace:
                 now = datetime.now(UTC)
                 return automation.UpdateSummary("update", now, "", {}, {}, "succeeded", now)
 
-        workspace = Terse(work_dir=str(self.folder), program=program, env_vars=self.environment())
+        workspace = Terse(
+            work_dir=str(self.folder), program=program, env_vars={**self.environment(), **told}
+        )
         mode = Quiet.select if stack in self.stacks() else Quiet.create
         return mode(stack, workspace)
 
@@ -287,7 +324,8 @@ class Workspace:
         with exclusive(self.folder / "lock", what=f"Pulumi workspace {self.folder}"):
             self._break_stale_locks()
             try:
-                action(self._open(stack, program), events)
+                with provider.served() as told:
+                    action(self._open(stack, program, told), events)
             except KeyboardInterrupt:
                 # Reason: the engine may not have got the signal that we got; it must let go of
                 # its lock and of what it is doing before we do.

@@ -1,7 +1,8 @@
 """OpenSSH with pinned host keys and a key that never touches a disk.
 
 The provision key is given to an agent of our own over a pipe and is gone with it. Host keys are
-those that Ignition put on the machine, so the first connection is checked as every other.
+those that Ignition put on the machine, or such as the project's authority has signed for it, so the
+first connection is checked as every other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ AGENT_SECONDS = 10.0
 CONNECT_SECONDS = 20
 ALIVE_SECONDS = 15
 PERSIST_SECONDS = 120
+PINNED = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+)
+"""Kinds of keys whose name is also that of their signature."""
+
 BANNER = b"SSH-"
 """First bytes a server sends (RFC 4253, section 4.2)."""
 
@@ -39,8 +48,9 @@ class Endpoint:
         name: Name of the host, the alias its key is pinned under.
         address: IP address or name to connect to.
         port: TCP port.
-        host_key: Public host key, ``ssh-ed25519 AAAA…``.
+        host_key: Public host key, ``ssh-ed25519 AAAA…``; empty where only a certificate counts.
         user: Login name.
+        authority: Public key of who signs host keys; empty where only the pinned key counts.
     """
 
     name: str
@@ -48,6 +58,23 @@ class Endpoint:
     port: int
     host_key: str
     user: str = "core"
+    authority: str = ""
+
+    def known(self) -> str:
+        """Return its lines of a known_hosts file."""
+        pinned = f"{self.name} {self.host_key}\n" if self.host_key else ""
+        return pinned + (
+            f"@cert-authority {self.name} {self.authority}\n" if self.authority else ""
+        )
+
+    def algorithms(self) -> str:
+        """Return its line of ssh_config that says which kind of key it shall show first."""
+        kind = self.host_key.partition(" ")[0]
+        if not self.authority or kind not in PINNED:
+            return ""
+        # Reason: ssh asks for a certificate first where there is an authority, and refuses one that
+        # has ended, even for a key that is pinned and does not end.
+        return f"  HostKeyAlgorithms {kind},{kind}-cert-v01@openssh.com\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +127,25 @@ class Client:
         run(["ssh", "-F", str(self.config), "-O", "exit", name], timeout=10, check=False)
 
 
-def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> str:
+def configuration(
+    endpoints: Sequence[Endpoint], folder: Path, agent: Path, *, certified: bool = False
+) -> str:
     """Return the ssh_config(5) text for some endpoints.
 
     Args:
         endpoints: The machines.
         folder: Holds ``known_hosts``, the public key and the control sockets.
         agent: Socket of the agent.
+        certified: Whether there is a certificate for the key in the folder, too.
     """
+    own = f"  CertificateFile {folder}/provision-cert.pub\n" if certified else ""
     hosts = [
         f"Host {endpoint.name}\n"
         f"  HostName {endpoint.address}\n"
         f"  Port {endpoint.port}\n"
         f"  User {endpoint.user}\n"
         f"  HostKeyAlias {endpoint.name}\n"
+        f"{endpoint.algorithms()}"
         # Reason: ssh's own %C, a hash, and what it adds while it binds are too long for a socket.
         f"  ControlPath {folder}/{number}\n"
         for number, endpoint in enumerate(endpoints)
@@ -128,6 +160,7 @@ def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> s
         "  UpdateHostKeys no\n"
         f"  IdentityAgent {agent}\n"
         f"  IdentityFile {folder}/provision.pub\n"
+        f"{own}"
         "  IdentitiesOnly yes\n"
         "  PasswordAuthentication no\n"
         "  KbdInteractiveAuthentication no\n"
@@ -141,7 +174,11 @@ def configuration(endpoints: Sequence[Endpoint], folder: Path, agent: Path) -> s
 
 @contextmanager
 def client(
-    endpoints: Sequence[Endpoint], key: Secret, public_key: str, parent: Path
+    endpoints: Sequence[Endpoint],
+    key: Secret,
+    public_key: str,
+    parent: Path,
+    certificate: str = "",
 ) -> Iterator[Client]:
     """Open a client for some endpoints; its agent and its connections end with the block.
 
@@ -150,23 +187,30 @@ def client(
         key: Private key, OpenSSH or PEM.
         public_key: The same key's public half.
         parent: Private folder; short, as socket names are limited to 107 bytes (unix(7)).
+        certificate: Certificate for the key, one line, where machines ask for one.
     """
     # Reason: each client has a folder of its own, so that two tasks at once do not take each
     # other's agent away.
     with scratch(parent, "ssh") as folder:
-        yield from _opened(endpoints, key, public_key, folder)
+        _write(endpoints, public_key, certificate, folder)
+        yield from _opened(endpoints, key, folder)
 
 
-def _opened(
-    endpoints: Sequence[Endpoint], key: Secret, public_key: str, folder: Path
-) -> Iterator[Client]:
+def _write(endpoints: Sequence[Endpoint], public_key: str, certificate: str, folder: Path) -> None:
+    files = {
+        "known_hosts": "".join(endpoint.known() for endpoint in endpoints),
+        "provision.pub": f"{public_key.strip()}\n",
+        "config": configuration(endpoints, folder, folder / "agent", certified=bool(certificate)),
+    }
+    if certificate:
+        files["provision-cert.pub"] = f"{certificate.strip()}\n"
+    for name, text in files.items():
+        write_atomic(folder / name, text.encode(), mode=0o600)
+
+
+def _opened(endpoints: Sequence[Endpoint], key: Secret, folder: Path) -> Iterator[Client]:
     agent = folder / "agent"
-    known = "".join(f"{endpoint.name} {endpoint.host_key}\n" for endpoint in endpoints)
-    write_atomic(folder / "known_hosts", known.encode(), mode=0o600)
-    write_atomic(folder / "provision.pub", f"{public_key.strip()}\n".encode(), mode=0o600)
-    config = folder / "config"
-    write_atomic(config, configuration(endpoints, folder, agent).encode(), mode=0o600)
-    opened = Client(config)
+    opened = Client(folder / "config")
     # Reason: Debian's has a group of its own (setgid) and would outlive us when we are killed.
     with spawn(["ssh-agent", "-D", "-a", str(agent)], confined=True):
         until(

@@ -1,0 +1,332 @@
+"""identity: the keys and certificates of a project and its hosts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.tasks import task
+
+from toolbox.tasks import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from invoke.context import Context
+
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.expiry import Expiry
+    from toolbox.lib.pki.identity import Identity
+    from toolbox.lib.stack.kept import Kept
+    from toolbox.lib.stack.workspace import Changes
+
+SIM = "sim"
+STACK = "whose keys: sim for simulated machines, or the name of a vault such as prod"
+JSON = "print the data as JSON on stdout"
+WORDS = {"create": "made", "delete": "removed"}
+"""What steps of Pulumi mean to people; all others make something anew."""
+
+HOURS = 16
+"""How long a person's certificate holds by default: a working day."""
+
+
+@task(help={"stack": STACK, "json": JSON})
+def up(_context: Context, stack: str = SIM, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Make keys and certificates, and make anew what ends soon.
+
+    Examples:
+        invoke identity.up
+        invoke identity.up --stack prod
+    """
+    project = _project()
+    identity, changes = _kept(project, stack).up()
+    if json:
+        show.emit("identity.up", _changed(changes))
+        return
+    rows = _expiries(project, identity)
+    show.say(f"{len(project.hosts)} hosts, {len(rows)} certificates; next to end: {_first(rows)}")
+    show.next_step(f"{show.program()} identity.show tells what ends when")
+
+
+@task(help={"stack": STACK, "json": JSON}, name="show")
+def show_(_context: Context, stack: str = SIM, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Tell which certificates there are, when they end and from when on they are made anew.
+
+    Examples:
+        invoke identity.show
+        invoke identity.show --stack prod --json
+    """
+    project = _project()
+    rows = _expiries(project, _kept(project, stack).read())
+    if json:
+        show.emit("identity.show", [_item(row) for row in rows])
+        return
+    show.table(
+        ("name", "kind", "state", "ends", "made anew from"),
+        [
+            (r.name, r.kind, r.state, f"{r.ends:%Y-%m-%d %H:%M}", f"{r.renews:%Y-%m-%d}")
+            for r in rows
+        ],
+    )
+    late = [row for row in rows if row.state != "holds" and row.kind != "extra-root"]
+    if late:
+        show.say(f"{len(late)} of {len(rows)} are due or have ended")
+        show.next_step(f"{show.program()} identity.up{_option(stack)}")
+
+
+@task(
+    help={
+        "to": "folder to write to; by default state/files/STACK of the project",
+        "stack": STACK,
+        "json": JSON,
+    }
+)
+def export(
+    _context: Context,
+    to: str = "",
+    stack: str = SIM,
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Write authorities, known_hosts and anchors as files; secrets only sealed for operators.
+
+    Examples:
+        invoke identity.export --to /tmp/shop
+        invoke identity.export --stack prod
+    """
+    from pathlib import Path
+
+    project = _project()
+    identity = _kept(project, stack).read()
+    if to:
+        written = list(_plain(project, identity, Path(to).expanduser().absolute()))
+    else:
+        written = list(_sealed(project, identity, stack))
+    if json:
+        show.emit("identity.export", [{"file": str(path), "sealed": s} for path, s in written])
+        return
+    for path, sealed in written:
+        show.data(f"{path}{' (sealed)' if sealed else ''}")
+    if to:
+        show.say("secrets are not among them: without --to they are written, sealed for operators")
+        show.next_step(f"put 'Include {Path(to).absolute()}/ssh_config' into ~/.ssh/config")
+
+
+@task(
+    iterable=["name"],
+    help={
+        "name": "hosts, clients, or authorities such as provision-ca; one or more",
+        "keys": "make their keys anew, too, not only their certificates",
+        "plan": "tell what would change and change nothing",
+        "yes": "do not ask; so does the environment variable CI",
+        "stack": STACK,
+        "json": JSON,
+    },
+    auto_shortflags=False,
+)
+def renew(  # noqa: PLR0913 - a task's parameters are its options
+    _context: Context,
+    name: Sequence[str] | None = None,
+    keys: bool = False,  # noqa: FBT001, FBT002
+    plan: bool = False,  # noqa: FBT001, FBT002
+    yes: bool = False,  # noqa: FBT001, FBT002
+    stack: str = SIM,
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Make certificates anew before their time, after showing what that changes.
+
+    Examples:
+        invoke identity.renew web
+        invoke identity.renew web --keys --yes
+        invoke identity.renew provision-ca --plan
+    """
+    wanted = [one for word in name or () for one in word.split(",") if one]
+    if not wanted:
+        from toolbox.lib.core.errors import UsageError
+
+        message = "what is to be made anew?"
+        raise UsageError(message, hint="name hosts, clients or authorities; identity.show has them")
+    project = _project()
+    kept = _kept(project, stack)
+    changes = kept.planned(wanted, with_keys=keys)
+    if not json:
+        show.table(("what", "change"), [tuple(item.values()) for item in _changed(changes)])
+    if plan or not _agreed(yes=yes, json=json):
+        if json:
+            show.emit("identity.renew", _changed(changes))
+        show.say("nothing was changed")
+        show.next_step("the same with --yes does it")
+        return
+    changes = kept.renew(wanted, with_keys=keys)
+    if json:
+        show.emit("identity.renew", _changed(changes))
+    touched = _touched(project, changes)
+    if touched:
+        show.next_step(
+            f"apply the new configs of {', '.join(touched)}: they have the new ones in them"
+        )
+
+
+@task(
+    help={
+        "file": "an ssh public key",
+        "principals": "users that may be logged in as, separated by commas",
+        "hours": "how long it holds",
+        "stack": STACK,
+        "json": JSON,
+    },
+    # Reason: the short form of --hours would be -h, which asks for help.
+    auto_shortflags=False,
+)
+def sign(
+    _context: Context,
+    file: str = "",
+    principals: str = "core",
+    hours: int = HOURS,
+    stack: str = SIM,
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Sign somebody's ssh key for some hours, and print the certificate.
+
+    Examples:
+        invoke identity.sign ~/.ssh/id_ed25519.pub >~/.ssh/id_ed25519-cert.pub
+        invoke identity.sign guest.pub --principals core,guest --hours 2
+    """
+    from toolbox.lib.pki import material, ssh
+
+    project = _project()
+    line = _public_key(file)
+    _refuse_revoked(project, line)
+    identity = _kept(project, stack).read()
+    name = " ".join(line.split()[2:]) or file
+    users = tuple(user for user in principals.split(",") if user)
+    said = ssh.Statement(name, users, hours)
+    certificate = ssh.certificate(identity.ssh.user_key, line, said, material.now())
+    ends = ssh.ends(certificate)
+    if json:
+        item = {"certificate": certificate, "principals": users, "ends": ends.isoformat()}
+        show.emit("identity.sign", [item])
+        return
+    show.data(certificate)
+    show.say(f"{name} may log in as {', '.join(users)} until {ends:%Y-%m-%d %H:%M} UTC")
+
+
+def _project() -> Project:
+    from toolbox.tasks.project import current
+
+    return current()
+
+
+def _kept(project: Project, stack: str) -> Kept:
+    from toolbox.lib.pki import plan
+    from toolbox.lib.simulation import layout
+    from toolbox.lib.stack import kept
+
+    if stack != SIM:
+        return kept.real(project, stack)
+    where = layout.of(project)
+    return kept.Kept(where.workspace, layout.IDENTITY, plan.of(project))
+
+
+def _expiries(project: Project, identity: Identity) -> tuple[Expiry, ...]:
+    from toolbox.lib.pki import expiry, material
+
+    return expiry.of(identity, project.profile.terms, material.now())
+
+
+def _first(rows: Sequence[Expiry]) -> str:
+    first = next(row for row in rows if row.kind != "extra-root")
+    return f"{first.kind} of {first.name} on {first.ends:%Y-%m-%d}"
+
+
+def _item(row: Expiry) -> dict[str, object]:
+    times = {"ends": row.ends.isoformat(), "renews": row.renews.isoformat()}
+    return asdict(row) | times | {"state": str(row.state)}
+
+
+def _changed(changes: Changes) -> list[dict[str, str]]:
+    """Return what changes, each thing once; Pulumi names the steps in which it is done."""
+    told: dict[str, str] = {}
+    for name, operation in changes.resources:
+        told.setdefault(name, WORDS.get(operation, "made anew"))
+    return [{"what": name, "change": told[name]} for name in sorted(told)]
+
+
+def _option(stack: str) -> str:
+    return "" if stack == SIM else f" --stack {stack}"
+
+
+def _agreed(*, yes: bool, json: bool) -> bool:
+    import os
+    import sys
+
+    if yes or os.environ.get("CI"):
+        return True
+    return not json and sys.stdin.isatty() and show.ask("do that? [Y/n] ")
+
+
+def _touched(project: Project, changes: Changes) -> list[str]:
+    """Return the hosts whose configs have what was made anew."""
+    names = [name for name, _ in changes.resources]
+    return [
+        host.name
+        for host in project.hosts
+        if any(name.startswith((f"{host.name}-tls", f"{host.name}-ssh")) for name in names)
+    ]
+
+
+def _plain(project: Project, identity: Identity, folder: Path) -> Iterator[tuple[Path, bool]]:
+    from toolbox.lib.core.files import write_atomic
+    from toolbox.lib.pki import export as files
+
+    texts = files.public(project, identity)
+    texts["ssh_config"] = files.ssh_config(project, str(folder))
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text.encode())
+        yield path, False
+
+
+def _sealed(project: Project, identity: Identity, stack: str) -> Iterator[tuple[Path, bool]]:
+    from toolbox.lib.pki import export as files
+    from toolbox.lib.vault import store
+
+    here = store.vault(project.root, stack)
+    for name, text in files.public(project, identity).items():
+        yield store.publish(here, name, text.encode()), False
+    secrets = files.private(identity)
+    if secrets:
+        members = store.members(project.root).recipients
+        for name, secret in secrets.items():
+            yield store.export(here, name, secret, members), True
+
+
+def _public_key(file: str) -> str:
+    from pathlib import Path
+
+    from toolbox.lib.core.errors import UsageError
+
+    try:
+        text = Path(file).expanduser().read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read" if file else "which key is to be signed?"
+        raise UsageError(message, hint="name the file of a public key, id_ed25519.pub") from error
+    if "PRIVATE KEY" in text:
+        message = f"{file} is a private key"
+        raise UsageError(message, hint=f"name its public half: {file}.pub")
+    return text
+
+
+def _refuse_revoked(project: Project, line: str) -> None:
+    from toolbox.lib.core.errors import VerificationError
+    from toolbox.lib.inventory.operators import bare
+    from toolbox.lib.inventory.project import REVOKED_FILE
+
+    if bare(line) in map(bare, project.profile.revoked):
+        message = "this key is revoked"
+        raise VerificationError(message, hint=f"{REVOKED_FILE} lists it; sign another one")
+
+
+ns = Collection("identity", up, show_, export, renew, sign)
