@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.provision.handover import Desk, Handover
+    from toolbox.lib.transport.forward import Forwarding
     from toolbox.lib.transport.serve import Report
 
 NAMES = "hosts, one or more; the only one by default"
@@ -126,13 +127,19 @@ def serve(  # noqa: PLR0913 - the options of a task
     way = forwarding.forwarded(inside, desk.port, deadline) if forward else nullcontext()
     with listener, way as mapping:
         if mapping is not None:
-            show.say(
-                f"{mapping.gateway} forwards {mapping.public}:{desk.port} by {mapping.protocol}"
-            )
+            _tell_forwarding(mapping, desk)
         hosts = ", ".join(item.host for item in handovers)
         with step(f"Serve {hosts} at {desk.url('/')}"):
             report = server.serve(listener, offers, credentials, deadline=deadline)
     _tell(report, as_json=json)
+
+
+def _tell_forwarding(mapping: Forwarding, desk: Desk) -> None:
+    """Say what the router does, and whether that is what machines were told."""
+    public = mapping.public or "its address"
+    show.say(f"the router forwards {public} port {mapping.outside} to us, by {mapping.protocol}")
+    if mapping.public and mapping.public != desk.address:
+        show.say(f"machines ask at {desk.address}, which has to lead there")
 
 
 def _tell(report: Report, *, as_json: bool) -> None:
