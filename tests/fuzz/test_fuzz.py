@@ -18,6 +18,7 @@ import time
 import zlib
 from base64 import b64encode
 from functools import cache, lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
+from toolbox.lib.transport.offer import Refused
+from toolbox.lib.transport.request import CHUNK, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,6 +51,9 @@ ODD = [
 LOW, HIGH = 1, 12
 MOST_CONFIGS = 4
 """Configs that are merged, of those on an input's lines."""
+
+LARGEST_BODY = 20
+"""Bytes that the body of a request may have here."""
 
 LARGEST = 65536
 """Bytes that a resource may become here."""
@@ -261,6 +267,30 @@ def fuzz_keys(text: str) -> None:
     assert not any("\n" in key for key in keys)
 
 
+def fuzz_request(text: str) -> None:
+    """Bytes are a request, none yet, or refused, however they are cut, and can be answered."""
+    data = text.replace("\n", "\r\n").encode(errors="replace")
+    outcomes = {_request(data, size) for size in (1, 13, CHUNK)}
+    assert len(outcomes) == 1, outcomes
+
+
+def _request(data: bytes, size: int) -> str:
+    reader = Reader(LARGEST_BODY)
+    outcome = "not yet"
+    try:
+        for start in range(0, len(data), size):
+            request = reader.feed(data[start : start + size])
+            if request is not None:
+                assert len(request.body) <= LARGEST_BODY
+                outcome = repr(request)
+                break
+    except Refused as refused:
+        outcome = str(refused.status)
+    answer = reader.answer(HTTPStatus.NOT_FOUND)
+    assert answer.count(b"HTTP/1.1 404 ") <= 1
+    return outcome
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
@@ -269,6 +299,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
+    "request": fuzz_request,
 }
 
 

@@ -27,6 +27,7 @@ from toolbox.lib.transport.serve import Report, listen, serve
 from toolbox.lib.transport.ssh import Endpoint, answers, client
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -40,7 +41,6 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 LOOPBACK = "127.0.0.1"
 HERE = "10.0.2.2"
 """Where a machine finds our loopback address: passt leads there what is for the gateway."""
-PORT = 47443
 PATIENCE = 6
 SECONDS = 300
 DONE = "Finished ignition-files.service"
@@ -141,6 +141,7 @@ class Prepared:
     made: Handover
     credentials: Credentials
     desk: Desk
+    listener: socket.socket
 
     def wrong_hash(self) -> Prepared:
         """The server has another config under the same name and header."""
@@ -171,11 +172,12 @@ def prepared(sandbox: Sandbox) -> Prepared:
     """Return what hands the example's config over, made of stand-ins for keys."""
     project = load(sandbox.root)
     identity = standin.identity(host.name for host in project.hosts)
-    desk = handover.desk(HERE, patience=PATIENCE)
+    listener = listen(LOOPBACK, 0)
+    desk = handover.desk(HERE, port=listener.getsockname()[1], patience=PATIENCE)
     outcomes = pipeline.every(project, project.hosts, identity, checked=False)
     (config,) = pipeline.accepted(outcomes).values()
     made = handover.prepare(config, identity, desk)
-    return Prepared(made, handover.credentials(identity, desk), desk)
+    return Prepared(made, handover.credentials(identity, desk), desk, listener)
 
 
 @pytest.mark.parametrize(
@@ -193,15 +195,11 @@ def test_unprovisioned(
 ) -> None:
     """A config, header, authority or name that is not the right one leaves a machine without."""
     wrong = spoilt(prepared)
-    reports: list[Report] = []
-    listener = listen(LOOPBACK, PORT)
 
     def give() -> None:
-        offers = [wrong.made.offer]
-        reports.append(serve(listener, offers, wrong.credentials, deadline=SECONDS))
+        serve(prepared.listener, [wrong.made.offer], wrong.credentials, deadline=SECONDS)
 
-    server = threading.Thread(target=give, daemon=True)
-    server.start()
+    threading.Thread(target=give, daemon=True).start()
     bare.start(prepared.made.bootstrap)
 
     said = bare.until(EMERGENCY, DONE)
@@ -219,16 +217,18 @@ def test_replay(bare: Bare, prepared: Prepared) -> None:
     offer = prepared.made.offer
     waiting = replace(offer, name="other", path="/other")
     reports: list[Report] = []
-    listener = listen(LOOPBACK, PORT)
 
     def give() -> None:
-        reports.append(serve(listener, [offer, waiting], prepared.credentials, deadline=60))
+        shown = prepared.credentials
+        reports.append(serve(prepared.listener, [offer, waiting], shown, deadline=90))
 
     server = threading.Thread(target=give, daemon=True)
     server.start()
     unchecked = ssl.create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    stolen = Request(f"https://{LOOPBACK}:{PORT}{offer.path}", headers=dict(offer.headers))
+    stolen = Request(
+        f"https://{LOOPBACK}:{prepared.desk.port}{offer.path}", headers=dict(offer.headers)
+    )
     with urlopen(stolen, context=unchecked) as answer:
         assert answer.read() == offer.payload
     bare.start(prepared.made.bootstrap)

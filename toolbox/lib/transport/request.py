@@ -99,7 +99,8 @@ class Reader:
         reason = status.phrase.encode()
         response = h11.Response(status_code=int(status), reason=reason, headers=headers)
         sent = self._connection.send(response) or b""
-        sent += self._connection.send(h11.Data(data=body)) or b""
+        if body and not (self._head and self._head.method == b"HEAD"):
+            sent += self._connection.send(h11.Data(data=body)) or b""
         return sent + (self._connection.send(h11.EndOfMessage()) or b"")
 
 
