@@ -14,6 +14,7 @@ import pytest
 from toolbox.lib.butane import pipeline
 from toolbox.lib.butane.bootstrap import HASH_FILE
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.core.wait import until
 from toolbox.lib.inventory.load import load
 from toolbox.lib.machine import images, libvirt, link
 from toolbox.lib.machine.console import text_of
@@ -126,7 +127,12 @@ def test_served(sandbox: Sandbox, bare: Bare) -> None:
         identity.provision_public_key,
         bare.folder,
     ) as ssh:
-        boot.until_greeting(Endpoint("hello", LOOPBACK, port, host), threading.Event())
+        until(
+            lambda _last: answers(LOOPBACK, port) or None,
+            deadline=SECONDS,
+            interval=1,
+            what="ssh",
+        )
         assert (
             ssh.run("hello", f"cat {HASH_FILE}").text.strip()
             == item["headers"]["Verification-Hash"]
