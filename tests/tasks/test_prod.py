@@ -195,7 +195,7 @@ def test_serve_elsewhere(invoke: Callable[..., Any], project: Path) -> None:
     assert "0.0.0.0" in ended.err
 
 
-def test_serve_forwarded(
+def test_c_2_3_serve_prepare_forwards(
     invoke: Callable[..., Any], project: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A router is asked for the port that machines know, and asked to end it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolbox.lib.transport import portmap
 from toolbox.lib.transport.portmap import Mapped, Unanswered
@@ -86,3 +89,15 @@ def test_nat_pmp_answers(data: bytes) -> None:
     """What is short, long, or another's is no answer."""
     assert portmap.pmp_answer(data, 8443) is None
     assert portmap.pmp_address_answer(data) is None
+
+
+@given(st.binary(max_size=80), st.sampled_from([b"", PCP_ANSWER[:4], PCP_ANSWER, PMP_ANSWER]))
+def test_any_datagram(data: bytes, start: bytes) -> None:
+    """Any datagram is an answer, none of ours, or a refusal."""
+    for read in (
+        lambda whole: portmap.pcp_answer(whole, 8443, NONCE),
+        lambda whole: portmap.pmp_answer(whole, 8443),
+        portmap.pmp_address_answer,
+    ):
+        with suppress(Unanswered):
+            read(start + data)

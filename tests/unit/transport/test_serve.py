@@ -70,7 +70,7 @@ def test_r_2_5_serve_once_bytes(server: Callable[..., Running]) -> None:
     assert running.report().problem() is None
 
 
-def test_many_hosts(server: Callable[..., Running]) -> None:
+def test_c_2_3_serve_prepare_many_hosts(server: Callable[..., Running]) -> None:
     """Several hosts are served by one server, each its own, at once."""
     names = [f"web{number}" for number in range(20)]
     running = server(*(offer(name) for name in names))
@@ -272,7 +272,7 @@ def test_another_name(server: Callable[..., Running], authority: Root) -> None:
     assert running.report().missing == ("web",)
 
 
-def test_client_certificates(
+def test_c_2_3_serve_prepare_client_name(
     server: Callable[..., Running], clients: tuple[Clients, Clients], authority: Root
 ) -> None:
     """Where a client name is wanted, only a certificate of that name and authority gets in."""
@@ -401,7 +401,7 @@ def test_two_hundred_connections(server: Callable[..., Running]) -> None:
     print(f"slowest of the right ones: {max(seconds):.2f} s")
 
 
-def test_listen_where_told() -> None:
+def test_c_2_3_serve_prepare_binds_where_told() -> None:
     """It listens on the address that is named, and on no other."""
     with listen("127.0.0.1", 0) as listener:
         address, port = listener.getsockname()

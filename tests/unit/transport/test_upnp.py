@@ -42,6 +42,7 @@ class Igd(BaseHTTPRequestHandler):
 
     mappings: dict[int, tuple[str, int, int]]
     refuses = False
+    permanent = False
 
     def do_GET(self) -> None:
         """Describe it."""
@@ -57,12 +58,15 @@ class Igd(BaseHTTPRequestHandler):
         elif action == "GetExternalIPAddress":
             self._say(action, f"<NewExternalIPAddress>{PUBLIC}</NewExternalIPAddress>")
         elif action == "AddPortMapping" and not self.refuses:
-            port = int(held["NewExternalPort"])
+            port, seconds = int(held["NewExternalPort"]), int(held["NewLeaseDuration"])
+            if self.permanent and seconds:
+                self._send(500, _fault("725", "OnlyPermanentLeasesSupported"))
+                return
             assert held["NewProtocol"] == "TCP"
             self.mappings[port] = (
                 held["NewInternalClient"],
                 int(held["NewInternalPort"]),
-                int(held["NewLeaseDuration"]),
+                seconds,
             )
             self._say(action, "")
         elif action == "DeletePortMapping":
@@ -165,6 +169,14 @@ def test_upnp_refuses(igd: type[Igd]) -> None:
         forwarded(8443, 47443, 100, [Upnp("127.0.0.1")]),
     ):
         pass
+
+
+def test_permanent_leases(igd: type[Igd]) -> None:
+    """A router that forwards for ever only is asked for that, and to end it all the same."""
+    igd.permanent = True
+    with forwarded(8443, 47443, 100, [Upnp("127.0.0.1")]):
+        assert igd.mappings == {47443: ("127.0.0.1", 8443, 0)}
+    assert igd.mappings == {}
 
 
 def test_no_upnp() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DISCOVERY_MILLISECONDS = 2000
 DESCRIPTION = "infra-toolbox one-shot serving"
 TCP = "TCP"
+PERMANENT = "OnlyPermanentLeasesSupported"
+"""Error 725 of WANIPConnection:1, by many routers for any lifetime."""
 
 
 class Upnp:
@@ -38,7 +40,7 @@ class Upnp:
         router = self._found()
         # Reason: the library raises Exception itself, and routers send it any text.
         try:
-            router.addportmapping(outside, TCP, router.lanaddr, inside, DESCRIPTION, "", lifetime)
+            _add(router, inside, outside, lifetime)
             address = router.externalipaddress()
         except Exception as error:
             raise Unanswered(_words(error)) from error
@@ -64,6 +66,17 @@ class Upnp:
                 raise Unanswered(message) from error
             self._router = router
         return self._router
+
+
+def _add(router: Any, inside: int, outside: int, lifetime: int) -> None:  # noqa: ANN401
+    asked = (outside, TCP, router.lanaddr, inside, DESCRIPTION, "")
+    try:
+        router.addportmapping(*asked, lifetime)
+    except Exception as error:
+        if PERMANENT not in str(error):
+            raise
+        # Reason: such a router keeps a mapping until somebody ends it, and we do.
+        router.addportmapping(*asked, 0)
 
 
 def _words(error: Exception) -> str:
