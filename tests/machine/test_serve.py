@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -30,20 +32,19 @@ from toolbox.lib.transport.ssh import Endpoint, answers, client
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from conftest import Sandbox
 
     from toolbox.lib.machine.libvirt import Hypervisor
     from toolbox.lib.provision.handover import Desk, Handover
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(1500)]
 
 LOOPBACK = "127.0.0.1"
 HERE = "10.0.2.2"
 """Where a machine finds our loopback address: passt leads there what is for the gateway."""
 PATIENCE = 6
-SECONDS = 300
+SECONDS = 600
 DONE = "Finished ignition-files.service"
 EMERGENCY = "emergency mode"
 
@@ -113,20 +114,20 @@ def test_served(sandbox: Sandbox, bare: Bare) -> None:
     )
     bare.start(json.dumps(item["ignition"]))
     assert EMERGENCY not in bare.until(DONE, EMERGENCY)
-    said = serving.communicate(timeout=60)[0]
+    said = serving.communicate(timeout=SECONDS)[0]
 
     assert serving.returncode == 0, said
     assert "hello: served to 127.0.0.1" in said
     identity = keys.known(load(sandbox.root))
     assert identity is not None
     port = bare.domain.forwards[0].host_port
-    host = identity.hosts["hello"].ssh_host_public_key
-    with client(
-        [Endpoint("hello", LOOPBACK, port, host)],
-        identity.provision_key,
-        identity.provision_public_key,
-        bare.folder,
-    ) as ssh:
+    endpoint = Endpoint("hello", LOOPBACK, port, identity.hosts["hello"].ssh_host_public_key)
+    access, public = identity.provision_key, identity.provision_public_key
+    # Reason: names of sockets are limited to 107 bytes, and pytest's folders are deep.
+    with (
+        TemporaryDirectory() as folder,
+        client([endpoint], access, public, Path(folder)) as ssh,
+    ):
         until(
             lambda _last: answers(LOOPBACK, port) or None,
             deadline=SECONDS,
