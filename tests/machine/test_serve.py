@@ -74,6 +74,8 @@ class Bare:
         end = time.monotonic() + SECONDS
         while not any(word in self.console for word in words):
             assert time.monotonic() < end, self.console
+            state = self.hypervisor.state(self.domain.name)
+            assert state == boot.RUNNING, self.hypervisor.crash(self.domain.name)
             time.sleep(0.5)
         # Reason: the reasons follow in the next lines.
         time.sleep(1)
