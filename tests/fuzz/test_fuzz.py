@@ -19,6 +19,7 @@ import zlib
 from base64 import b64encode
 from contextlib import suppress
 from functools import cache, lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -35,10 +36,12 @@ from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
+from toolbox.lib.pki import keys
 from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.survey import Survey
-from toolbox.lib.pki import keys
+from toolbox.lib.transport.offer import Refused
+from toolbox.lib.transport.request import CHUNK, Reader
 from toolbox.lib.vault import age, disguise, identities, markers, recipients
 
 if TYPE_CHECKING:
@@ -58,6 +61,9 @@ ODD = [
 LOW, HIGH = 1, 12
 MOST_CONFIGS = 4
 """Configs that are merged, of those on an input's lines."""
+
+LARGEST_BODY = 20
+"""Bytes that the body of a request may have here."""
 
 LARGEST = 65536
 """Bytes that a resource may become here."""
@@ -346,6 +352,30 @@ def fuzz_private(text: str) -> None:
     assert markers.search(data) is None or any(b"KEY" in inner.upper() for inner in texts)
 
 
+def fuzz_request(text: str) -> None:
+    """Bytes are a request, none yet, or refused, however they are cut, and can be answered."""
+    data = text.replace("\n", "\r\n").encode(errors="replace")
+    outcomes = {_request(data, size) for size in (1, 13, CHUNK)}
+    assert len(outcomes) == 1, outcomes
+
+
+def _request(data: bytes, size: int) -> str:
+    reader = Reader(LARGEST_BODY)
+    outcome = "not yet"
+    try:
+        for start in range(0, len(data), size):
+            request = reader.feed(data[start : start + size])
+            if request is not None:
+                assert len(request.body) <= LARGEST_BODY
+                outcome = repr(request)
+                break
+    except Refused as refused:
+        outcome = str(refused.status)
+    answer = reader.answer(HTTPStatus.NOT_FOUND)
+    assert answer.count(b"HTTP/1.1 404 ") <= 1
+    return outcome
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
@@ -359,6 +389,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "pem": fuzz_pem,
     "recipients": fuzz_recipients,
     "private": fuzz_private,
+    "request": fuzz_request,
 }
 
 

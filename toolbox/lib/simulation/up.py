@@ -14,7 +14,6 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
-from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import (
     boot,
     cores,

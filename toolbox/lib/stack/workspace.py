@@ -219,6 +219,7 @@ class Workspace:
             return statefile.outputs(self._state(stack), self.passphrase) or None
         except statefile.Unreadable:
             return None
+
     def urns(self, stack: str) -> tuple[str, ...]:
         """Return the names by which Pulumi knows the resources of a stack."""
         path = self._state(stack)

@@ -44,6 +44,8 @@ ignition_stage() {
     [ "$1" = fetch-offline ] && [ -e "$LOGS/neednet" ] && return 0
     say "Ignition failed in stage $1:"
     sed -n 's/"--password" "[^"]*"/"--password" "***"/g; s/^\(CRITICAL\|ERROR\) *: /  /p' "$LOGS/$1.log"
+    # Reason: what a server said last is why nothing came, and Ignition takes it for information only.
+    sed -n '/^INFO *: [A-Z]* \(error\|result\): /h; ${x; s/^INFO *: /  /p}' "$LOGS/$1.log"
     return 1
 }
 

@@ -1,0 +1,1 @@
+"""Handing a config over to a real machine."""

@@ -1,0 +1,201 @@
+"""prod: real machines, from a config to one that has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.tasks import task
+
+from toolbox.tasks import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.pki.identity import Identity
+    from toolbox.lib.provision.handover import Desk, Handover
+    from toolbox.lib.transport.forward import Forwarding
+    from toolbox.lib.transport.serve import Report
+
+NAMES = "hosts, one or more; the only one by default"
+ADDRESS = "IP address or name at which machines reach this place; its own by default"
+PORT = "TCP port there"
+DEADLINE = 1800
+
+
+# Reason: the short forms of several options would be one letter.
+@task(
+    help={
+        "name": NAMES,
+        "address": ADDRESS,
+        "port": PORT,
+        "patience": "seconds for which a machine tries",
+        "json": "print the data as JSON on stdout",
+    },
+    iterable=["name"],
+    auto_shortflags=False,
+)
+def ignition(
+    _context: Context,
+    name: Sequence[str] | None = None,
+    address: str = "",
+    port: int = 0,
+    patience: int = 0,
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Print the public bootstrap config of a host, by which its machine fetches the real one.
+
+    Examples:
+        invoke prod.ignition web --address 192.0.2.10 > web.ign
+        invoke prod.ignition web db --address boot.example.org --json
+    """
+    from json import loads
+
+    wanted = _project()
+    identity = _identity(wanted)
+    desk = _desk(address, port, patience)
+    handovers = _handovers(wanted, identity, desk, name or ())
+    if json:
+        items = [
+            {
+                "host": item.host,
+                "url": desk.url(item.offer.path),
+                "headers": dict(item.offer.headers),
+                "ignition": loads(item.bootstrap),
+            }
+            for item in handovers
+        ]
+        show.emit("prod.ignition", items)
+    else:
+        show.data_bytes("\n".join(item.bootstrap for item in handovers).encode())
+    names = " ".join(item.host for item in handovers)
+    show.say(f"it holds no secret; machines ask at {desk.url('/')}")
+    show.next_step(f"{show.program()} prod.serve {names} --address {desk.address}")
+
+
+@task(
+    help={
+        "name": NAMES,
+        "address": ADDRESS,
+        "port": PORT,
+        "bind": "IP address to listen on, 0.0.0.0 for all; --address by default",
+        "listen": "TCP port to listen on where that is another; --port by default",
+        "source": "network that machines ask from, such as 192.0.2.0/24; may be repeated",
+        "deadline": "seconds after which no machine is waited for any more",
+        "forward": "have the router forward the port, by PCP, NAT-PMP or UPnP",
+        "json": "print the data as JSON on stdout",
+    },
+    iterable=["name", "source"],
+    auto_shortflags=False,
+)
+def serve(  # noqa: PLR0913 - the options of a task
+    _context: Context,
+    name: Sequence[str] | None = None,
+    address: str = "",
+    port: int = 0,
+    bind: str = "",
+    listen: int = 0,
+    source: Sequence[str] | None = None,
+    deadline: int = DEADLINE,
+    forward: bool = False,  # noqa: FBT001, FBT002
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Give each host's config to its machine, once, and end when all have theirs.
+
+    Examples:
+        invoke prod.serve web --address 192.0.2.10
+        invoke prod.serve web db --address boot.example.org --bind 0.0.0.0 --source 192.0.2.0/24
+    """
+    from contextlib import nullcontext
+
+    from toolbox.lib.core.steps import step
+    from toolbox.lib.provision import handover
+    from toolbox.lib.transport import forward as forwarding
+    from toolbox.lib.transport import serve as server
+
+    wanted = _project()
+    identity = _identity(wanted)
+    desk = _desk(address, port, 0, source or ())
+    handovers = _handovers(wanted, identity, desk, name or ())
+    offers = [item.offer for item in handovers]
+    credentials = handover.credentials(identity, desk)
+    listener = server.listen(bind or handover.bindable(desk.address), listen or desk.port)
+    inside = listener.getsockname()[1]
+    way = forwarding.forwarded(inside, desk.port, deadline) if forward else nullcontext()
+    with listener, way as mapping:
+        if mapping is not None:
+            _tell_forwarding(mapping, desk)
+        hosts = ", ".join(item.host for item in handovers)
+        with step(f"Serve {hosts} at {desk.url('/')}"):
+            report = server.serve(listener, offers, credentials, deadline=deadline)
+    _tell(report, as_json=json)
+
+
+def _tell_forwarding(mapping: Forwarding, desk: Desk) -> None:
+    """Say what the router does, and whether that is what machines were told."""
+    public = mapping.public or "its address"
+    show.say(f"the router forwards {public} port {mapping.outside} to us, by {mapping.protocol}")
+    if mapping.public and mapping.public != desk.address:
+        show.say(f"machines ask at {desk.address}, which has to lead there")
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    """Print what was served and refused; raise what went wrong."""
+    problem = report.problem()
+    if as_json:
+        items = [
+            {"host": item.name, "served": True, "source": item.source, "seconds": item.seconds}
+            for item in report.deliveries
+        ]
+        missing = [
+            {"host": name, "served": False, "source": None, "seconds": None}
+            for name in report.missing
+        ]
+        show.emit("prod.serve", [*items, *missing], findings=report.findings(), ok=not problem)
+    else:
+        rows = [(item.name, "served", item.source) for item in report.deliveries]
+        rows += [(name, "not served", "") for name in report.missing]
+        show.table(("host", "state", "from"), rows)
+        show.findings(report.findings())
+    if problem:
+        raise problem
+
+
+def _project() -> Project:
+    from toolbox.tasks import sim
+
+    return sim.project()
+
+
+def _identity(wanted: Project) -> Identity:
+    """Return the keys of a project."""
+    from toolbox.lib.simulation import keys
+
+    return keys.made(wanted)
+
+
+def _desk(address: str, port: int, patience: int, sources: Sequence[str] = ()) -> Desk:
+    from toolbox.lib.provision import handover
+
+    return handover.desk(address, port=port, patience=patience, sources=sources)
+
+
+def _handovers(
+    wanted: Project, identity: Identity, desk: Desk, names: Sequence[str]
+) -> list[Handover]:
+    """Return what hands over the configs of some hosts."""
+    from toolbox.lib.butane import pipeline
+    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.provision import handover
+
+    hosts = named(wanted, [name for word in names for name in word.split(",") if name])
+    outcomes = pipeline.every(wanted, hosts, identity)
+    show.findings(pipeline.findings(outcomes))
+    configs = pipeline.accepted(outcomes)
+    return [handover.prepare(config, identity, desk) for config in configs.values()]
+
+
+ns = Collection("prod", ignition, serve)
