@@ -166,10 +166,12 @@ cd /
 find etc srv opt usr/local home root -xdev \
     ! -path 'etc/infra-toolbox/*' ! -name '*-' ! -path 'etc/ssl/certs/*' ! -name '.infra-toolbox*' \
     ! -name '.lock' ! -name '.pwd.lock' ! -name .updated ! -name machine-id \
+    ! -name .ignition-result.json \
     -printf '%y %m %U %G %n %p %l\n' | sed 's/^d \([0-7]* [0-9]* [0-9]*\) [0-9]*/d \1/' | sort
 find etc srv opt usr/local home root -xdev -type f ! -path 'etc/infra-toolbox/*' ! -name '*-' \
     ! -name passwd ! -name shadow ! -name group ! -name gshadow ! -name 'sub?id' ! -name .updated \
-    ! -name machine-id ! -path 'etc/ssl/certs/*' -print0 | sort -z | xargs -0 sha256sum
+    ! -name machine-id ! -name .ignition-result.json \
+    ! -path 'etc/ssl/certs/*' -print0 | sort -z | xargs -0 sha256sum
 for name in passwd shadow group gshadow subuid subgid; do sort "etc/$name"; done
 systemctl list-unit-files --no-legend --plain | sort
 systemctl list-units --all --no-legend --plain --type=service,socket,timer,path |
@@ -200,10 +202,10 @@ def _apply(machine: Sandbox, text: str, *words: str) -> dict[str, Any]:
 
 
 def _differ(found: list[str], wanted: list[str]) -> list[str]:
-    return sorted(
-        [f"+ {line}" for line in set(found) - set(wanted)]
-        + [f"- {line}" for line in set(wanted) - set(found)]
-    )
+    added, lacking = set(found) - set(wanted), set(wanted) - set(found)
+    differences = sorted([f"+ {line}" for line in added] + [f"- {line}" for line in lacking])
+    print("\n".join(differences))
+    return differences
 
 
 def _nothing_left(machine: Sandbox) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure import direct, look
 from toolbox.lib.reconfigure import job as jobs
 from toolbox.lib.reconfigure import record as records
@@ -19,15 +20,14 @@ from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.direct import Direct
 from toolbox.lib.reconfigure.plan import (
     Change,
-    GroupChange,
     NodeChange,
     Plan,
     UnitAction,
-    UserChange,
     Verb,
 )
 from toolbox.lib.reconfigure.record import Keepsake, Record
-from toolbox.lib.reconfigure.state import Group, Kind, User
+from toolbox.lib.reconfigure.session import SessionCut
+from toolbox.lib.reconfigure.state import Kind
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -267,6 +267,33 @@ def test_two_at_once(site: Site) -> None:
         subprocess.run(["pkill", "-P", str(holder.pid)], check=True)
 
 
+def test_goes_on_without_a_connection(site: Site) -> None:
+    """A change goes on when its connection is cut, and who looks then waits for its end."""
+    desired = site.state(files(x="1"))
+    with site.session() as held, site.session() as other:
+        plan = site.plan(held, desired)
+        job = direct.write(plan, machine=False)
+        job.lines.insert(0, f"op {job.number('a nap', 'taken')} sleep 2")
+        lock = site.root / "var/lib/infra-toolbox/lock"
+
+        def cut() -> None:
+            end = time.monotonic() + 30
+            while not lock.exists() and time.monotonic() < end:
+                time.sleep(0.01)
+            held.process.kill()
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        with pytest.raises(SessionCut):
+            jobs.carry_out(held, plan, job)
+        thread.join()
+        survey = look.survey(other, desired)
+
+    assert survey.record == plan.record
+    assert (site.root / "etc/x").read_text() == "1"
+    assert not site.left()
+
+
 def test_secrets_stay_in_their_place(site: Site, habitat: Any) -> None:
     """No copy of a secret is left anywhere, also when it is replaced or goes."""
     secret = {"path": "/etc/key", "mode": 0o600, "contents": source(b"first secret")}
@@ -368,37 +395,6 @@ def test_units_are_touched_in_calls() -> None:
     ]
     assert lines[0] == "units stop 0 a.service 1 b.service"
     assert lines[6] == "op 7 systemctl daemon-reload"
-
-
-def test_accounts() -> None:
-    """Accounts come before files and go after them; no password is an argument."""
-    people = (
-        UserChange(
-            User("web", uid=7, groups=("a", "b"), password=Secret("$6$hash"), keys=("k1", "k2")),
-            Change.ADDED,
-        ),
-        UserChange(User("core", shell="/bin/sh", gecos="Core"), Change.CHANGED, ("shell",)),
-        UserChange(User("old", exists=False), Change.REMOVED),
-        UserChange(User("core", keys=()), Change.CHANGED, ("keys",)),
-    )
-    groups = (GroupChange(Group("a", gid=5), Change.ADDED),)
-    node = NodeChange("/etc/x", Change.ADDED, Kind.FILE, contents=Blob(b""))
-
-    job = direct.write(Plan(nodes=(node,), users=people, groups=groups), machine=True)
-
-    calls = [line.split(" ", 2)[2] for line in job.lines if not line.startswith("try")]
-    assert calls == [
-        "group a 2 --gid 5 --gid 5",
-        "user web 7 --uid 7 --groups a,b --create-home --password '*' --uid 7 --groups a,b",
-        "password chpasswd 0 12",
-        "keys web 12 6",
-        "user core 7 --comment Core --shell /bin/sh --create-home --password '*' --shell /bin/sh",
-        "keys_gone core",
-        "file /etc/x 644 0:0 - 18 0",
-        "user_gone old",
-    ]
-    assert bytes(job.bundle.data[:18]) == b"web:$6$hash\nk1\nk2\n"
-    assert "hash" not in "".join(job.lines)
 
 
 def test_keepsakes() -> None:

@@ -33,7 +33,7 @@ BEFORE: dict[str, Any] = {
             {"path": "/etc/goes", "mode": 0o600, "contents": source("a secret that goes")},
             {"path": "/opt/old/deep", "contents": source("x")},
             {"path": "/etc/grows", "append": [source("one\n")]},
-            {"path": "/srv/kind", "contents": source("a file")},
+            {"path": "/srv/kind", "overwrite": True, "contents": source("a file")},
         ],
         "links": [{"path": "/etc/link", "target": "changes"}],
     }

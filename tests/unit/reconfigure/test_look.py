@@ -171,7 +171,7 @@ def test_first_change_that_was_cut_off() -> None:
     """Where nothing was recorded before, what was begun is known, as of no generation."""
     begun = Record(1, "sha256-b", nodes={"/etc/begun": Placed("file")})
 
-    joined = sight.joined(None, begun)
+    joined = sight.joined(None, begun, {})
 
     assert (joined.generation, joined.config, joined.nodes) == (-1, "", begun.nodes)
 

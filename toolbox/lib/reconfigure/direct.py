@@ -143,7 +143,7 @@ def write(plan: Plan, *, machine: bool, known: Mapping[str, str] | None = None) 
     job = jobs.Job()
     if machine:
         _units(job, (action for action in plan.units if action.verb in BEFORE_FILES))
-    _accounts(job, plan, gone=False)
+    _accounts(job, plan)
     for node in plan.nodes:
         _node(job, node, known or {})
     label(job, plan)
@@ -157,7 +157,6 @@ def write(plan: Plan, *, machine: bool, known: Mapping[str, str] | None = None) 
         if plan.reload:
             job.do(job.number("systemd", "daemon-reload"), "systemctl", "daemon-reload")
         _units(job, (action for action in rest if action.verb is not Verb.ENABLE))
-    _accounts(job, plan, gone=True)
     return job
 
 
@@ -255,20 +254,25 @@ def _units(job: jobs.Job, actions: Iterable[UnitAction]) -> None:
         job.lines.append(f"units {verb.value} {shlex.join(pairs)}")
 
 
-def _accounts(job: jobs.Job, plan: Plan, *, gone: bool) -> None:
-    """Let users and groups change; those that go do so at the end."""
-    groups = [item for item in plan.groups if _goes(item) == gone]
-    users = [item for item in plan.users if _goes(item) == gone]
-    if not gone:
-        for group in groups:
+def _accounts(job: jobs.Job, plan: Plan) -> None:
+    """Let users and groups change; those that go do so first, as their numbers may be wanted."""
+    for item in plan.users:
+        if _goes(item):
+            number = job.number(f"user {item.user.name}", "removed")
+            job.do(number, "user_gone", item.user.name)
+    leaving = [item.group.name for item in plan.groups if _goes(item)]
+    numbers = [job.number(f"group {name}", "removed") for name in leaving]
+    for number, name in zip(numbers, leaving, strict=True):
+        job.do(number, "group_gone", name, "first")
+    for group in plan.groups:
+        if not _goes(group):
             _group(job, group)
-        for user in users:
-            _user(job, user)
-        return
-    for user in users:
-        job.do(job.number(f"user {user.user.name}", "removed"), "user_gone", user.user.name)
-    for group in groups:
-        job.do(job.number(f"group {group.group.name}", "removed"), "group_gone", group.group.name)
+    for item in plan.users:
+        if not _goes(item):
+            _user(job, item)
+    for number, name in zip(numbers, leaving, strict=True):
+        # Reason: it may have been somebody's main group, who has another one only now.
+        job.do(number, "group_gone", name, "last")
 
 
 def _goes(item: UserChange | GroupChange) -> bool:

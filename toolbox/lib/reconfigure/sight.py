@@ -17,7 +17,7 @@ from toolbox.lib.reconfigure.survey import Account, Found, Survey, UnitFacts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolbox.lib.reconfigure.record import Record
+    from toolbox.lib.reconfigure.record import Placed, Record
 
 ORIGINALS = "/usr"
 KINDS = {
@@ -68,7 +68,7 @@ def read(
         units=_units(_text(said, "units"), units),
         accounts=accounts,
         groups=groups,
-        record=_record(said),
+        record=_record(said, nodes),
         pending=tuple(_lines(said, "pending")),
         # Reason: what was begun and not ended is not what the hash says.
         config="" if intent else _text(said, "config").strip(),
@@ -190,7 +190,7 @@ def _table(said: Sections, name: str, least: int) -> Iterator[list[str]]:
             yield words[:least]
 
 
-def _record(said: Sections) -> Record | None:
+def _record(said: Sections, nodes: Mapping[str, Found]) -> Record | None:
     known = records.load(said["record"]) if "record" in said else None
     if "intent" not in said:
         return known
@@ -199,29 +199,44 @@ def _record(said: Sections) -> Record | None:
     except records.RecordError:
         # Reason: after a power cut it may be empty; then nothing else had been done.
         return known
-    return joined(known, begun)
+    return joined(known, begun, nodes)
 
 
-def joined(known: Record | None, begun: Record) -> Record:
+def joined(known: Record | None, begun: Record, nodes: Mapping[str, Found]) -> Record:
     """Return the record of a machine on which a change was begun and not ended.
 
     Args:
         known: What was put there before that; None where there was nothing.
         begun: What the change would have put there.
+        nodes: What stands there.
 
     Returns:
         All of it, with the generation that is there; -1 where there is none.
     """
     if known is None:
         return replace(begun, generation=-1, config="")
+    # Reason: of a path that both name, it has to be known which of them has written it last.
+    done = {path: item for path, item in begun.nodes.items() if _stands(item, nodes.get(path))}
     return replace(
         known,
         config="",
-        nodes={**begun.nodes, **known.nodes},
+        nodes={**begun.nodes, **known.nodes, **done},
         units={**begun.units, **known.units},
         users={**begun.users, **known.users},
         groups={**begun.groups, **known.groups},
     )
+
+
+def _stands(item: Placed, found: Found | None) -> bool:
+    """Tell whether a file or a link is what was put there."""
+    if found is None:
+        return False
+    if item.appended:
+        data = found.contents.reveal() if found.contents else b""
+        return Blob(data[-item.appended :]).digest == item.digest
+    if item.target:
+        return found.target == item.target
+    return bool(item.digest) and found.digest == item.digest
 
 
 def _units(text: str, asked: Sequence[str]) -> dict[str, UnitFacts]:

@@ -87,8 +87,14 @@ home_back() {
     fi
 }
 
+# NAME TIME: `first`, when it may still be needed, or `last`
 group_gone() {
-    ! known group "$1" || account groupdel -- "$1"
+    known group "$1" || return 0
+    if [ "$2" = first ]; then
+        account groupdel -- "$1" 2>/dev/null || :
+    else
+        account groupdel -- "$1"
+    fi
 }
 
 home_of() {
