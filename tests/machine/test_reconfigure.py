@@ -249,6 +249,15 @@ def test_there_and_back(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None
     _nothing_left(sandbox)
 
 
+def test_salt_makes_the_same(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """The other engine brings it there and back, too; the first call sends it Salt."""
+    for name, text in (("second", SECOND), ("first", FIRST)):
+        item = _apply(sandbox, text, "--engine", "salt")
+        assert item["engine"] == "salt"
+        assert not _differ(_facts(sandbox), ignited[name])
+        _nothing_left(sandbox)
+
+
 def test_operator_is_killed(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
     """What was begun goes on without the operator, and the same change once more is the same."""
     _write(sandbox, SECOND)

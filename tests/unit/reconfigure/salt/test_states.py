@@ -237,6 +237,15 @@ def test_the_order_is_that_of_a_change() -> None:
     ]
 
 
+def test_a_program_that_is_not_there_is_left_out() -> None:
+    """Which of two programs a machine has, it knows itself."""
+    (state,) = states.translate(Plan(commands=(("update-ca-trust", "a b"),)), MACHINE)
+    assert state.arguments == {
+        "name": "update-ca-trust 'a b'",
+        "onlyif": "command -v update-ca-trust",
+    }
+
+
 def test_units_are_not_read_anew_for_each() -> None:
     """Enabling waits for the one reload of the plan; without one it does its own."""
     action = UnitAction("a b.service", Verb.ENABLE)
@@ -304,6 +313,11 @@ def test_a_new_user_is_made_as_the_config_says() -> None:
         "createhome": False,
         "system": True,
     }
+
+
+def test_a_new_user_without_a_password_is_locked_as_by_ignition() -> None:
+    """Nobody said a password, so none fits."""
+    assert account(UserChange(User("web"), Change.ADDED))["password"] == "*"
 
 
 def test_a_user_that_is_there_keeps_what_nobody_says() -> None:

@@ -11,6 +11,7 @@ import ctypes.util
 import io
 import json
 import os
+import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -20,6 +21,7 @@ TEMPORARY = ".infra-toolbox.tmp"
 """What a file is called until it is whole; the next change removes what was left of one."""
 
 OURS = "infra-toolbox"
+VERBS = ("stop", "disable", "enable", "start", "reload", "restart")
 LIBRARIES = Path(__file__).resolve().parent / "run"
 
 
@@ -29,7 +31,8 @@ def main(words: list[str]) -> None:
     Args:
         words: Its arguments.
     """
-    ctypes.util.find_library = library
+    if LIBRARIES.is_dir():
+        ctypes.util.find_library = library
     import salt.utils.files
     from salt.scripts import salt_call
 
@@ -69,19 +72,23 @@ def failures(output: str) -> str:
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return "*\n"
-    # Reason: a path may have a line feed in it, and only names of units matter as they are.
-    return "".join(name.replace("\n", " ") + "\n" for name in failed)
+    return "".join(f"{_quoted(name)}\n" for name in failed)
+
+
+def _quoted(name: str) -> str:
+    """Return a state's name for a line; what is done to a unit as it is read again."""
+    verb, _blank, unit = name.partition(" ")
+    if verb in VERBS:
+        return f"{verb} {shlex.quote(unit)}"
+    return name.replace("\n", " ")
 
 
 def library(name: str) -> str | None:
-    """Return the shared library of a name: one of the bundle, or one that Debian and Fedora have.
+    """Return the shared library of a name that the bundle has.
 
     Reason: Python's own search starts `ldconfig` and a compiler, and finds those of the machine,
     which our loader cannot use.
     """
-    known = {"c": "libc.so.6", "crypto": "libcrypto.so.3"}
-    if name in known:
-        return known[name]
     found = sorted(path.name for path in LIBRARIES.glob(f"lib{name}.so*"))
     return found[0] if found else None
 

@@ -19,8 +19,8 @@ salt_said() {
     ! grep -qx '\*' "$SALT/failed" || sed 's/^/! /' "$SALT/complaint"
 }
 
-# NUMBER NAMES…: carries states out. What fails of units is left to the next change, and a program
-# that fails is told; anything else ends this one.
+# NUMBER NAMES…: carries states out. What fails of units and programs is left to the next change,
+# by the words in which it is pending; anything else ends this one.
 salt_apply() {
     step
     number=$1
@@ -32,10 +32,9 @@ salt_apply() {
     code=0
     while IFS= read -r name; do
         case $name in
-        "start "* | "stop "* | "restart "* | "reload "* | "enable "* | "disable "*)
+        "start "* | "stop "* | "restart "* | "reload "* | "enable "* | "disable "* | "run "*)
             unfinished="$unfinished$name$nl"
             ;;
-        "run "*) ;;
         *) code=1 ;;
         esac
     done <"$SALT/failed"

@@ -203,10 +203,11 @@ def _account(change: UserChange) -> dict[str, Any]:
         said["home"] = user.home
     if user.shell is not None:
         said["shell"] = user.shell
-    if user.password is not None:
-        said["password"] = user.password.reveal() or LOCKED
-    said["createhome"] = change.change is Change.ADDED and user.create_home
-    if change.change is Change.ADDED:
+    added = change.change is Change.ADDED
+    if user.password is not None or added:
+        said["password"] = (user.password.reveal() if user.password else "") or LOCKED
+    said["createhome"] = added and user.create_home
+    if added:
         said |= {"system": user.system}
         if user.primary_group is None:
             said["usergroup"] = user.own_group
@@ -272,7 +273,9 @@ def _spelled_otherwise(node: NodeChange) -> bool:
 
 def _command(words: Sequence[str]) -> State:
     text = shlex.join(words)
-    return State(f"run {text}", "cmd.run", {"name": text}, text, "run", failhard=False)
+    # Reason: a program that the machine does not have will not be there the next time either.
+    said = {"name": text, "onlyif": f"command -v {shlex.quote(words[0])}"}
+    return State(f"run {text}", "cmd.run", said, text, "run", failhard=False)
 
 
 def _unit(action: UnitAction, plan: Plan) -> State:
