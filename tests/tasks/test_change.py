@@ -165,7 +165,7 @@ def test_plan_by_salt(
 ) -> None:
     """What Salt says that it would do stands behind the plan."""
     world.plans = {"web": CHANGING}
-    said = (Done("/etc/motd", "would change", message="mode"),)
+    said = (Done("/etc/motd", "would change", message="mode\nmay be different"),)
     monkeypatch.setattr(reconfigure, "previews", lambda pairs: tuple(said for _ in pairs))
 
     ended, data = (

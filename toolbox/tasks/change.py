@@ -161,9 +161,8 @@ def _show(machine: Reached, seen: Prospect, said: Sequence[Done]) -> None:
     for line in lines or ["nothing to do" if seen.nothing else "only its record"]:
         show.data(f"  {line}" if line else "")
     for item in said:
-        show.data(
-            f"  salt: {item.what}: {item.action}{f', {item.message}' if item.message else ''}"
-        )
+        told = [f"{item.what}: {item.action}", *item.message.splitlines()[:1]]
+        show.data(f"  salt: {', '.join(told)}")
 
 
 @task(
