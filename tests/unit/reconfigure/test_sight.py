@@ -57,7 +57,7 @@ def test_read() -> None:
         {"sums": "no digest  x\n"},
         {"links": ""},
         {"chosen": "x\n"},
-        {"passwd": "core:x:one:1:::\n"},
+        {"etc/passwd": "core:x:one:1:::\n"},
     ],
 )
 def test_nonsense(changes: dict[str, str | None]) -> None:

@@ -78,6 +78,7 @@ class Direct:
             engine: Who wrote it.
         """
         began = time.monotonic()
+        job.before = self.before
         remember(job, plan, self.before, self.keepsakes)
         armed = bool(plan.risky) and self.connect is not None
         if armed:

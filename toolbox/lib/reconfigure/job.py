@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import secrets
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from toolbox.lib.reconfigure.plan import Plan
+    from toolbox.lib.reconfigure.record import Record
     from toolbox.lib.reconfigure.session import Reply, Session
 
 SCRIPTS = ("common.sh", "nodes.sh", "accounts.sh", "undo.sh", "apply.sh")
@@ -61,6 +62,7 @@ class Job:
         saved: What is saved before, for that.
         limit: Seconds within which it has to be confirmed; None where it stays without.
         key: What tells it from others.
+        before: What the machine remembers; all of it is known until the change is done.
         reader: Reads what its script says, where that is more than `read` knows.
     """
 
@@ -73,6 +75,7 @@ class Job:
     saved: list[str] = field(default_factory=list)
     limit: int | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    before: Record | None = None
     reader: Callable[[bytes], Iterable[Done]] | None = None
 
     def number(self, what: str, action: str) -> int:
@@ -173,7 +176,8 @@ def script(plan: Plan, job: Job, patience: int) -> str:
     """
     record = plan.record
     assert record is not None  # noqa: S101 - what decide promises
-    touched = [*(node.path for node in plan.nodes), *record.nodes]
+    begun = _begun(record, job.before)
+    touched = dict.fromkeys([*(node.path for node in plan.nodes), *begun.nodes])
     values = {
         "ID": job.key,
         "LIMIT": "" if job.limit is None else str(job.limit),
@@ -185,10 +189,11 @@ def script(plan: Plan, job: Job, patience: int) -> str:
         "KEEP": str(KEPT_GENERATIONS),
         "CONFIG": record.config,
         "RELOAD": "yes" if plan.reload else "",
-        "RECORD": job.bundle.add(records.dump(record).encode()),
-        "PATHS": job.bundle.add(records.listing(record).encode()),
-        "TOUCHED": job.bundle.add(_lines(path for path in touched if "\n" not in path)),
-        "PENDING": job.bundle.add(_lines(pending.lines(plan))),
+        "RECORD": records.dump(record),
+        "INTENT": records.dump(begun),
+        "PATHS": records.listing(record),
+        "TOUCHED": _lines(path for path in touched if "\n" not in path),
+        "PENDING": _lines(pending.lines(plan)),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
@@ -261,5 +266,18 @@ def _function(name: str, lines: Sequence[str]) -> str:
     return "\n".join((f"{name}() {{", *(lines or (":",)), "}"))
 
 
-def _lines(words: Iterable[str]) -> bytes:
-    return "".join(f"{word}\n" for word in words).encode(errors="surrogateescape")
+def _begun(record: Record, before: Record | None) -> Record:
+    """Return all that is on a machine while it goes from one record to another."""
+    if before is None:
+        return record
+    return replace(
+        record,
+        nodes={**before.nodes, **record.nodes},
+        units={**before.units, **record.units},
+        users={**before.users, **record.users},
+        groups={**before.groups, **record.groups},
+    )
+
+
+def _lines(words: Iterable[str]) -> str:
+    return "".join(f"{word}\n" for word in words)

@@ -28,6 +28,9 @@ KINDS = {
     "o": None,
 }
 STAT_WORDS, PASSWD_FIELDS, GROUP_FIELDS = 5, 7, 4
+PASSWD, GROUP = ("etc/passwd", "usr/lib/passwd"), ("etc/group", "usr/lib/group")
+"""Files of accounts; the second are those of the image (nss-altfiles)."""
+
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Sections = dict[str, bytes]
@@ -53,7 +56,7 @@ def read(
     try:
         nodes = _nodes(said, asked)
         accounts = _accounts(said)
-        groups = {line[0]: int(line[2]) for line in _table(said, "group", GROUP_FIELDS)}
+        groups = {line[0]: int(line[2]) for line in _table(said, GROUP, GROUP_FIELDS)}
     except ValueError:
         return None
     facts = _text(said, "facts").split()
@@ -159,13 +162,13 @@ def _contents(
 
 
 def _accounts(said: Sections) -> dict[str, Account]:
-    shadow = {line[0]: line[1] for line in _table(said, "shadow", 2)}
+    shadow = {line[0]: line[1] for line in _table(said, ("shadow",), 2)}
     members: dict[str, list[str]] = {}
-    for name, _password, _gid, users in _table(said, "group", GROUP_FIELDS):
+    for name, _password, _gid, users in _table(said, GROUP, GROUP_FIELDS):
         for user in users.split(","):
             members.setdefault(user, []).append(name)
     accounts = {}
-    for name, _password, uid, gid, gecos, home, shell in _table(said, "passwd", PASSWD_FIELDS):
+    for name, _password, uid, gid, gecos, home, shell in _table(said, PASSWD, PASSWD_FIELDS):
         password = shadow.get(name)
         keys = said.get(f"keys {name}")
         accounts[name] = Account(
@@ -182,12 +185,19 @@ def _accounts(said: Sections) -> dict[str, Account]:
     return accounts
 
 
-def _table(said: Sections, name: str, least: int) -> Iterator[list[str]]:
-    """Yield the fields of lines such as those of passwd(5); of more, the first ones."""
-    for line in _lines(said, name):
-        words = line.split(":")
-        if len(words) >= least:
-            yield words[:least]
+def _table(said: Sections, names: Sequence[str], least: int) -> Iterator[list[str]]:
+    """Yield the fields of lines such as those of passwd(5), the decisive ones last.
+
+    Args:
+        said: What was said.
+        names: Files that hold them; of two with one name, the first holds the decisive one.
+        least: Fields that a line has at least; of more, the first ones are told.
+    """
+    for name in reversed(names):
+        for line in _lines(said, name):
+            words = line.split(":")
+            if len(words) >= least:
+                yield words[:least]
 
 
 def _record(said: Sections, nodes: Mapping[str, Found]) -> Record | None:

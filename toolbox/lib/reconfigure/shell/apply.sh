@@ -1,8 +1,8 @@
 #!/bin/sh
 # Carries out a change. common.sh, nodes.sh, accounts.sh and undo.sh stand before; behind stands the
 # change itself: JOB (folder with `bundle`, the bytes), PATIENCE, WHO, SINCE, BASE (generation that
-# must be there, or `none`), GENERATION, KEEP (how many of them stay), RECORD, PATHS, TOUCHED and
-# PENDING (pieces of the bundle), CONFIG, RELOAD (whether units are read anew), `body` (what is
+# must be there, or `none`), GENERATION, KEEP (how many of them stay), RECORD, INTENT, PATHS,
+# TOUCHED and PENDING (texts that are remembered), CONFIG, RELOAD (whether units are read anew), `body` (what is
 # done) and `places` (which removes what may be left beside what is written).
 #
 # What it says: `= NUMBER CODE BEGIN END` for each thing that was done, `! TEXT` before it.
@@ -141,9 +141,9 @@ blame() {
     done
 }
 
-# Writes a file of the folder that only root sees: NAME OFFSET SIZE.
+# Writes a file of the folder that only root sees: NAME TEXT.
 remember() {
-    piece "$2" "$3" >"$STATE/.infra-toolbox.tmp" && mv -f "$STATE/.infra-toolbox.tmp" "$STATE/$1"
+    printf '%s' "$2" >"$STATE/.infra-toolbox.tmp" && mv -f "$STATE/.infra-toolbox.tmp" "$STATE/$1"
 }
 
 generation() {
@@ -188,15 +188,11 @@ leftovers() {
 
 # Remembers what is going to be done, so that it can be finished, or taken back, by the next one.
 intend() {
-    # Reason: places of pieces are two words each.
-    # shellcheck disable=SC2086
-    {
-        remember intent $RECORD || exit $FAILED
-        step
-        remember intent.paths $TOUCHED || exit $FAILED
-        step
-        remember pending $PENDING || exit $FAILED
-    }
+    remember intent "$INTENT" || exit $FAILED
+    step
+    remember intent.paths "$TOUCHED" || exit $FAILED
+    step
+    remember pending "$PENDING" || exit $FAILED
     step
     flush "$STATE"
 }
@@ -214,14 +210,11 @@ commit() {
         mv -f "$STATE/.infra-toolbox.tmp" "$STATE/generations/$there.json"
     fi
     step
-    # shellcheck disable=SC2086
-    {
-        remember "generations/$GENERATION.json" $RECORD || exit $FAILED
-        step
-        remember paths $PATHS || exit $FAILED
-        step
-        remember record.json $RECORD || exit $FAILED
-    }
+    remember "generations/$GENERATION.json" "$RECORD" || exit $FAILED
+    step
+    remember paths "$PATHS" || exit $FAILED
+    step
+    remember record.json "$RECORD" || exit $FAILED
     step
     (
         umask 022

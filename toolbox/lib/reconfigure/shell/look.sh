@@ -13,15 +13,17 @@
 SMALL=65536
 LARGE=1048576
 
+# Lets a section begin: what is printed until the next one.
 section() {
     printf '\n== %s %s\n' "$1" "$MARK"
 }
 
-tell() {
-    [ ! -f "$2" ] || {
-        section "$1"
-        cat -- "$2"
-    }
+# Adds a file to those that are told together at the end, as its own section.
+add() {
+    [ -f "$2" ] || return 0
+    added=$((added + 1))
+    section "$1" >"$IN/head.$added"
+    heads="$heads \"\$IN/head.$added\" $3"
 }
 
 kind() {
@@ -38,23 +40,6 @@ kind() {
     else
         kind=u
     fi
-}
-
-# Prints the paths whose kind is among some, each with a NUL.
-paths() {
-    among=$1
-    shift
-    left=$kinds
-    while [ $# -gt 0 ]; do
-        case ${left%"${left#?}"} in
-        [$among])
-            inside "$1"
-            printf '%s\0' "$full"
-            ;;
-        esac
-        left=${left#?}
-        shift 2
-    done
 }
 
 # Sets `chosen` to the numbers of the files whose contents are told.
@@ -95,11 +80,23 @@ wanted() {
     esac
 }
 
-contents() {
-    for number in $chosen; do
-        eval "inside \"\${$((2 * number + 1))}\""
-        printf '%s\0' "$full"
+# Adds the paths that were put there before, and the image's own versions of paths below /etc.
+extras() {
+    IFS=$nl
+    set -f
+    extra=
+    for list in "$STATE/paths" "$STATE/intent.paths"; do
+        # Reason: words of the pairs that are no paths do no harm among the patterns.
+        [ ! -f "$list" ] || extra="$extra$nl$(printf '%s\n' "$@" | grep -vxF -f - -- "$list")"
     done
+    originals=
+    if [ -d "$ROOT/usr/etc" ]; then
+        for path in "$@" $extra; do
+            case $path in
+            /etc/*) [ ! -e "$ROOT/usr$path" ] || originals="$originals$nl/usr$path" ;;
+            esac
+        done
+    fi
 }
 
 look() {
@@ -109,90 +106,95 @@ look() {
         # Reason: in a folder it may have outlived a power cut; who waits for it sees that it is gone.
         [ -z "$ROOT" ] || rm -f "$LOCK"
     fi
-    IFS=$nl
-    set -f
-    extra=
-    for list in "$STATE/paths" "$STATE/intent.paths"; do
-        # Reason: contents of the pairs are no paths, and do no harm among the patterns.
-        [ ! -f "$list" ] || extra="$extra$nl$(printf '%s\n' "$@" | grep -vxF -f - -- "$list")"
-    done
-    for path in $extra; do
+    extras "$@"
+    for path in $extra $originals; do
         set -- "$@" "$path" '~'
-    done
-    originals=
-    if [ -d "$ROOT/usr/etc" ]; then
-        for path in "$@"; do
-            case $path in
-            /etc/*) [ ! -e "$ROOT/usr$path" ] || originals="$originals$nl/usr$path" ;;
-            esac
-        done
-        for path in $originals; do
-            set -- "$@" "$path" '~'
-        done
-    fi
-    kinds=
-    word=path
-    for path in "$@"; do
-        if [ $word = path ]; then
-            inside "$path"
-            kind "$full"
-            kinds=$kinds$kind
-            word=bytes
-        else
-            word=path
-        fi
     done
     IFS=' '
     set +f
-    stats=$(paths fuldo "$@" | xargs -0r stat -c '%f %u %g %d:%i %s' --)
-    sums=$(paths f "$@" | xargs -0r sha256sum --)
+    left=$#
+    [ -n "$ROOT" ] || left=0
+    while [ $left -gt 0 ]; do
+        inside "$1"
+        set -- "$@" "$full" "$2"
+        shift 2
+        left=$((left - 2))
+    done
+    kinds=
+    every=
+    files=
+    links=
+    number=0
+    for path in "$@"; do
+        number=$((number + 1))
+        [ $((number % 2)) = 1 ] || continue
+        kind "$path"
+        kinds=$kinds$kind
+        # Reason: a list of places needs no quotes, and one program gets all of it.
+        [ $kind = - ] || every="$every \"\${$number}\""
+        [ $kind != f ] || files="$files \"\${$number}\""
+        [ $kind != l ] || links="$links \"\${$number}\""
+    done
+    stats=
+    sums=
+    [ -z "$every" ] || eval "stats=\$(stat -c '%f %u %g %d:%i %s' -- $every)"
+    [ -z "$files" ] || eval "sums=\$(sha256sum -- $files)"
     choose "$@"
     section extra && printf '%s\n' "$extra"
     section originals && printf '%s\n' "$originals"
     section kinds && printf '%s\n' "$kinds"
     section stat && printf '%s\n' "$stats"
     section sums && printf '%s\n' "$sums"
-    section links && paths l "$@" | xargs -0r readlink -z --
     section chosen && printf '%s\n' "$chosen"
-    section contents && contents "$@" | xargs -0r cat --
-    accounts
     facts
+    [ -z "$links" ] || {
+        section links
+        eval "readlink -z -- $links"
+    }
+    section contents >"$IN/contents"
+    heads='"$IN/contents"'
+    for number in $chosen; do
+        heads="$heads \"\${$((2 * number + 1))}\""
+    done
+    accounts
+    add record "$STATE/record.json" '"$STATE/record.json"'
+    add intent "$STATE/intent" '"$STATE/intent"'
+    add pending "$STATE/pending" '"$STATE/pending"'
+    add config "$HASH" '"$HASH"'
+    eval "cat -- $heads"
+    units
 }
 
 accounts() {
-    if [ -n "$ROOT" ]; then
-        passwd=$([ ! -f "$ROOT/etc/passwd" ] || cat "$ROOT/etc/passwd")
-        group=$([ ! -f "$ROOT/etc/group" ] || cat "$ROOT/etc/group")
-        shadow=$([ ! -r "$ROOT/etc/shadow" ] || [ -z "$NAMES" ] || cat "$ROOT/etc/shadow")
-    else
-        passwd=$(getent passwd)
-        group=$(getent group)
-        # Reason: names are words.
+    for base in etc usr/lib; do
+        add "$base/passwd" "$ROOT/$base/passwd" "\"\$ROOT/$base/passwd\""
+        add "$base/group" "$ROOT/$base/group" "\"\$ROOT/$base/group\""
+        [ -f "$ROOT/$base/passwd" ] || continue
+        while IFS=: read -r name _ _ _ _ home _; do
+            inside "$home/.ssh/authorized_keys.d/ignition"
+            [ -f "$full" ] || continue
+            homes=$((homes + 1))
+            eval "keys_$homes=\$full"
+            add "keys $name" "$full" "\"\$keys_$homes\""
+        done <"$ROOT/$base/passwd"
+    done
+    if [ -n "$NAMES" ] && [ -n "$ROOT" ] && [ -r "$ROOT/etc/shadow" ]; then
+        add shadow "$ROOT/etc/shadow" '"$ROOT/etc/shadow"'
+    elif [ -n "$NAMES" ] && [ -z "$ROOT" ]; then
+        # Reason: names are words; nobody else's hash leaves the machine.
         # shellcheck disable=SC2086
-        shadow=$([ -z "$NAMES" ] || getent shadow $NAMES)
+        section shadow && getent shadow $NAMES
     fi
-    section passwd && printf '%s\n' "$passwd"
-    section group && printf '%s\n' "$group"
-    section shadow && printf '%s\n' "$shadow"
-    while IFS=: read -r name _ _ _ _ home _; do
-        inside "$home/.ssh/authorized_keys.d/ignition"
-        tell "keys $name" "$full"
-    done <<END
-$passwd
-END
 }
 
 facts() {
-    tell record "$STATE/record.json"
-    tell intent "$STATE/intent"
-    tell pending "$STATE/pending"
-    tell config "$HASH"
     section facts
     [ ! -d "$ROOT/run/systemd/system" ] || echo systemd
     [ ! -e "$ROOT/run/ostree-booted" ] || echo ostree
     [ -n "$ROOT" ] || [ ! -e /sys/fs/selinux/enforce ] || echo selinux
-    [ -n "$ROOT" ] || echo "boot $(cat /proc/sys/kernel/random/boot_id)"
-    units
+    if [ -z "$ROOT" ] && read -r boot </proc/sys/kernel/random/boot_id; then
+        echo "boot $boot"
+    fi
 }
 
 # shellcheck disable=SC2120

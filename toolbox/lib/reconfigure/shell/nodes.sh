@@ -67,12 +67,18 @@ settle() {
 # PATH MODE OWNER CLEAR OFFSET SIZE
 file() {
     at "$1" || return
+    mode=$2
     umask 077
+    if [ "$mode $3" = "644 0:0" ] && [ ! -g "$folder" ]; then
+        # Reason: everybody may read it, and that saves a program.
+        umask 022
+        mode=
+    fi
     piece "$5" "$6" >"$tmp" || {
         echo "it cannot be written; is there room?"
         return 1
     }
-    settle "$2" "$3" "$4"
+    settle "$mode" "$3" "$4"
 }
 
 # PATH MODE OWNER CLEAR SOURCE DIGEST: bytes that are on the machine already
