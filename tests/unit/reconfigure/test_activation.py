@@ -210,6 +210,18 @@ def test_quadlets() -> None:
     assert _said(_between(one, {}, hello_service=generated)) == ["stop hello.service"]
 
 
+def test_instances_of_quadlets() -> None:
+    """A link to a template of quadlets is an instance, and restarts with it."""
+    files = [file(f"{FOLDER}/x@.container", f"{QUADLET}#{n}\n{ON}") for n in (1, 2)]
+    link = {"path": f"{FOLDER}/x@a.container", "target": "x@.container"}
+    one, other = (storage(template, links=[link]) for template in files)
+    assert _said(_between({}, one)) == ["start x@a.service"]
+    assert _said(_between(one, other, x__a_service=STATIC)) == ["restart x@a.service"]
+    assert _said(_between(one, storage(files[0]), x__a_service=STATIC)) == ["stop x@a.service"]
+    default = storage(file(f"{FOLDER}/x@.container", f"{QUADLET}{ON}DefaultInstance=b\n"))
+    assert _said(_between({}, default)) == ["start x@b.service"]
+
+
 SUPPORT = {
     f"{FOLDER}/hello.env": ["restart hello.service"],
     "/etc/page/index.html": ["restart hello.service"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -131,11 +132,25 @@ class _Activation:
         known = self.survey.record.units if self.survey.record else {}
         # Reason: what was there before us is there again when ours goes.
         self.vendors = {unit for unit, words in known.items() if "was-" in words}
-        for path, text in self.texts.items():
-            found = unitpath.about(path, text)
-            if found and found.role is Role.QUADLET:
-                self.quadlets[found.unit] = found.quadlet
-                self.wanted |= {found.unit} if installs(text) else set()
+        for node in self.desired.nodes:
+            self._quadlet(node)
+
+    def _quadlet(self, node: Node) -> None:
+        """Note the service that podman makes of a quadlet, and whether it starts at boot."""
+        beside = posixpath.join(posixpath.dirname(node.path), node.target or "")
+        # Reason: an instance of a template is a link to it.
+        text = self.texts.get(node.path) or self.texts.get(posixpath.normpath(beside), "")
+        found = unitpath.about(node.path, text)
+        if found is None or found.role is not Role.QUADLET:
+            return
+        self.quadlets[found.unit] = found.quadlet
+        said = installs(text)
+        names = [value for key, value in said if key == "DefaultInstance"]
+        unit = found.unit
+        if names and unitpath.is_template(unit):
+            unit = unit.replace("@.", f"@{names[0]}.", 1)
+            self.quadlets[unit] = found.quadlet
+        self.wanted |= {unit} if said else set()
 
     def _starts(self, unit: Unit) -> bool:
         """Tell whether a unit starts at boot; what has no [Install] section does not."""
@@ -233,7 +248,7 @@ class _Activation:
         if not unitpath.is_template(unit):
             yield unit
             return
-        known = [*(it.name for it in self.desired.units), *self.survey.units]
+        known = [*(it.name for it in self.desired.units), *self.quadlets, *self.survey.units]
         yield from dict.fromkeys(name for name in known if unitpath.instance_of(name, unit))
 
 

@@ -20,7 +20,7 @@ PLACES = re.compile(
 """Where secrets stand, whatever their mode."""
 
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|AGE-SECRET-KEY-1")
-LOOKED_AT = 65536
+LOOKED_AT = 1024 * 1024
 
 
 def is_secret(path: str, mode: int | None, data: bytes = b"") -> bool:
