@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 OURS = ("/etc/infra-toolbox", "/var/lib/infra-toolbox")
 GOLDEN = Path(__file__).parents[3] / "golden/butane"
 needs = pytest.mark.needs
+# Reason: each run of Salt takes a second here, and many of them where others work.
+pytestmark = pytest.mark.timeout(600)
 
 
 def data(content: bytes) -> str:
