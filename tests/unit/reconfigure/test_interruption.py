@@ -122,3 +122,22 @@ def test_next_change_goes_back(
 
         assert site.tree() == before, step
         assert not site.left(), step
+
+
+@pytest.mark.timeout(900)
+def test_way_back_is_interrupted_too(
+    site: Site, points: tuple[list[str], Path, list[dict[str, Any]]]
+) -> None:
+    """What was begun is not forgotten when the way back is interrupted as well."""
+    steps, pristine, (before, _after) = points
+    for step in steps[::3]:
+        for again in ("5", "8"):
+            _fresh(site, pristine)
+            _interrupted(site, AFTER, f"{step}:power")
+            try:
+                site.bring(BEFORE, INFRA_FAULT=f"{again}:power")
+            except ToolboxError:
+                site.bring(BEFORE)
+
+            assert site.tree() == before, (step, again)
+            assert not site.left(), (step, again)

@@ -270,9 +270,13 @@ def _begun(record: Record, before: Record | None) -> Record:
     """Return all that is on a machine while it goes from one record to another."""
     if before is None:
         return record
+    # Reason: of a path that three changes name, what one that was cut off has put there is known
+    # nowhere else.
+    cut_off = not before.config
+    nodes = (record.nodes, before.nodes) if cut_off else (before.nodes, record.nodes)
     return replace(
         record,
-        nodes={**before.nodes, **record.nodes},
+        nodes={**nodes[0], **nodes[1]},
         units={**before.units, **record.units},
         users={**before.users, **record.users},
         groups={**before.groups, **record.groups},

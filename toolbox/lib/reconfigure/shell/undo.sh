@@ -56,6 +56,7 @@ watch() {
         again "$item" "$STATE/$item"
     done
     again "${HASH##*/}" "$HASH"
+    rmdir "${HASH%/*}" 2>/dev/null
     rm -f "$STATE/generations/$GENERATION.json" "$STATE/pending" "$STATE/intent" \
         "$STATE/intent.paths"
     flush "$STATE"
