@@ -17,6 +17,7 @@ import sys
 import time
 import zlib
 from base64 import b64encode
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +32,9 @@ from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.pki import keys
+from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
+from toolbox.lib.reconfigure.decide import decide
+from toolbox.lib.reconfigure.survey import Survey
 from toolbox.lib.vault import age, disguise, identities, markers, recipients
 
 if TYPE_CHECKING:
@@ -242,6 +246,25 @@ def _project() -> tuple[Path, TemporaryDirectory[str]]:
     return root, kept
 
 
+def fuzz_ignition(text: str) -> None:
+    """A config says what there shall be, of which a record is kept and read, or is refused."""
+    for line in text.splitlines():
+        try:
+            state = desired.read(line, "sha256-x")
+        except inheritance.ConfigError:
+            continue
+        paths = [node.path for node in state.nodes]
+        assert len({*paths}) == len(paths)
+        assert all(path.startswith("/") and ".." not in path.split("/") for path in paths)
+        known = record.of(state, generation=0)
+        assert record.load(record.dump(known)) == known
+        kept = {item.blob.digest: item.blob for item in record.keepsakes(state)}
+        assert record.of(record.desired(known, kept.get), generation=0).nodes.keys() == {*paths}
+        plan = decide(state, Survey(), now="", who="", engine="direct")
+        json.dumps(words.as_json(plan))
+        assert not any("\x1b" in said for said in words.lines(plan))
+
+
 def fuzz_path(text: str) -> None:
     """A local path means a file in its folder, or is refused."""
     root, _kept = _project()
@@ -307,17 +330,31 @@ def fuzz_private(text: str) -> None:
     assert markers.search(data) is None or any(b"KEY" in inner.upper() for inner in texts)
 
 
+def fuzz_sight(text: str) -> None:
+    """What a machine says is a survey of what was asked for, or nothing."""
+    asked = {"/etc/a": "-", "/etc/b c": "+", "/etc/none": "~"}
+    said = text.encode(errors="surrogatepass")
+    with suppress(record.RecordError):
+        seen = sight.read(said, "m", asked, ["a.service", "b@*.service"])
+        if seen is not None:
+            assert seen.nodes.keys() <= {*asked, *text.split("\n")}
+    told = [("/etc/a", "added")]
+    assert all(item.what == "/etc/a" for item in job.read(said, told))
+
+
 TARGETS: dict[str, Callable[[str], None]] = {
     "template": fuzz_template,
     "config": fuzz_config,
     "merge": fuzz_merge,
     "dataurl": fuzz_dataurl,
+    "ignition": fuzz_ignition,
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
     "pem": fuzz_pem,
     "recipients": fuzz_recipients,
     "private": fuzz_private,
+    "sight": fuzz_sight,
 }
 
 

@@ -116,8 +116,9 @@ def test_changed_hardware_keeps_the_disk(machine: Sandbox) -> None:
     assert machine.ssh(f"cat {PAGE}") == "changed\n"
 
 
-def test_changed_config_makes_the_machine_anew(machine: Sandbox) -> None:
-    """Another config is another machine, with the same identity."""
+def test_changed_config_changes_the_machine(machine: Sandbox) -> None:
+    """Another config is brought to the machine that runs, and what was done by hand is mended."""
+    before = machine.ssh(BOOT_ID)
     bu = machine.root / "hosts/hello/hello.bu"
     bu.write_text(bu.read_text().replace("greeted.service", "saluted.service"))
     check = machine.root / "hosts/hello/check_hello.py"
@@ -131,7 +132,23 @@ def test_changed_config_makes_the_machine_anew(machine: Sandbox) -> None:
 
     assert answer.code == 0, answer.err
     (item,) = answer.json["items"]
-    assert (item["action"], item["reason"]) == ("made", "its config changed")
+    assert (item["action"], item["reason"]) == ("changed", "its config changed")
+    assert machine.ssh(BOOT_ID) == before
+    assert machine.ssh(f"cat {PAGE}") != "changed\n"
+    assert "greeted" not in machine.ssh("ls /etc/systemd/system")
+    assert any("- /etc/systemd/system/greeted.service" in line for line in item["changes"])
+
+
+def test_made_anew_on_request(machine: Sandbox) -> None:
+    """Whoever wants a first boot gets one, though nothing changed."""
+    before = machine.ssh(BOOT_ID)
+
+    answer = machine.invoke("sim.up", "--fresh", "--json")
+
+    assert answer.code == 0, answer.err
+    (item,) = answer.json["items"]
+    assert (item["action"], item["reason"]) == ("made", "--fresh was asked for")
+    assert machine.ssh(BOOT_ID) != before
 
 
 def test_lost_container_state(machine: Sandbox) -> None:

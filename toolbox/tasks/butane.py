@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from toolbox.lib.butane.standalone import Translated
+    from toolbox.lib.core.report import Finding
 
 STDIN = "-"
+IGNITION_SUFFIX = ".ign"
 
 
 # Reason: --file would take -f, which is for the folder as little as for the file.
@@ -82,6 +84,61 @@ def translate(  # noqa: PLR0913 - the options of a task
         show.next_step(f"{show.program()} butane.translate {file} > FILE keeps it")
 
 
+# Reason: as for translate.
+@task(
+    help={
+        "file": "Butane file, or an Ignition config (.ign), or - for stdin",
+        "root": "folder that stands for the machine's root; made when missing",
+        "engine": "direct or salt",
+        "files-dir": "folder of the local files that it may name",
+        "set": "NAME=VALUE, a text that the template may use; can be given again",
+        "json": "print the data as JSON on stdout",
+    },
+    iterable=["set"],
+    auto_shortflags=False,
+)
+def apply(  # noqa: PLR0913 - the options of a task
+    _context: Context,
+    file: str = "",
+    root: str = "",
+    engine: str = "direct",
+    files_dir: str = "",
+    set: Sequence[str] | None = None,  # noqa: A002 - the name of the option
+    json: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Bring a folder to what one Butane file says, as a machine would be; nothing is started.
+
+    Examples:
+        invoke butane.apply config.bu --root /tmp/machine
+        invoke butane.apply config.bu --root /tmp/machine --engine salt
+        invoke butane.apply config.ign --root /tmp/machine
+    """
+    from pathlib import Path
+
+    from toolbox.lib.butane import standalone
+    from toolbox.lib.core.errors import UsageError
+    from toolbox.lib.core.files import sha256
+    from toolbox.lib.reconfigure import change as changing
+    from toolbox.lib.reconfigure import desired
+    from toolbox.tasks import change
+
+    if not file or not root:
+        message = "which file?" if not file else "into which folder?"
+        raise UsageError(message, hint="invoke butane.apply config.bu --root /tmp/machine")
+    engine = changing.known_engine(engine)
+    source, name = _contents(file), "stdin" if file == STDIN else file
+    findings: Sequence[Finding] = ()
+    if not file.endswith(IGNITION_SUFFIX):
+        names = _names(set or ())
+        wanted = names if names or standalone.is_template(file) else None
+        folder = Path(files_dir) if files_dir else None
+        options = standalone.Options(files_dir=folder, names=wanted, raw=True, checked=True)
+        found = standalone.translate(source, name, options)
+        source, findings = found.output, found.findings
+    seen, report = changing.into(Path(root), desired.read(source, sha256(source)), engine)
+    change.tell_folder("butane.apply", seen, report, findings, as_json=json)
+
+
 def _item(name: str, found: Translated) -> dict[str, object]:
     text = found.output.decode()
     return {"file": name, "kind": found.kind, "sha256": found.sha256, "output": text}
@@ -134,4 +191,4 @@ def _nearest(path: Path) -> str | None:
     return f"did you mean {path.parent / close}?" if close else None
 
 
-ns = Collection("butane", translate)
+ns = Collection("butane", translate, apply)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.tasks import task
 
-from toolbox.tasks import show
+from toolbox.tasks import change, past, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -364,3 +364,13 @@ def _configs(
 
 
 ns = Collection("host", setup, render, ignition, why)
+further: Any
+for further in (
+    change.plan,
+    change.apply,
+    past.status,
+    past.adopt,
+    past.history,
+    past.rollback,
+):
+    ns.add_task(further)

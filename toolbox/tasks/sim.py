@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.plan import Options
     from toolbox.lib.simulation.start import Running
     from toolbox.lib.simulation.up import Simulation
+    from toolbox.lib.transport.kept import Kept
     from toolbox.lib.verify.run import Proof
 
 HELP = {
@@ -30,9 +31,12 @@ HELP = {
     "deadline": "seconds that a boot may take",
     "hosts": "names of hosts, separated by commas; all by default",
     "cold": "boot new machines, though one of the same content could be resumed",
-    "warm": "start new machines from a generic guest in memory; their config is not applied",
+    "warm": "start new machines from a generic guest in memory, and change them to their config",
+    "fresh": "make the machines anew, whatever they are",
     "json": "print the data as JSON on stdout",
 }
+SHOWN = 3
+"""Names of files that a line has room for."""
 
 
 def folder() -> Path:
@@ -64,7 +68,7 @@ def _options(accel: str, os: str, deadline: int, hosts: str, **flags: bool) -> O
 
 
 # Reason: the short form of --hosts would be -h, which asks for help.
-@task(default=True, help={key: HELP[key] for key in HELP if key != "warm"}, auto_shortflags=False)
+@task(default=True, help=HELP, auto_shortflags=False)
 def sim(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
@@ -72,27 +76,88 @@ def sim(  # noqa: PLR0913 - the options of a task
     deadline: int = 600,
     hosts: str = "",
     cold: bool = False,  # noqa: FBT001, FBT002
+    warm: bool = False,  # noqa: FBT001, FBT002
+    fresh: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Bring the simulated machines up, check them, and report what was proven.
+
+    A machine that runs and whose config changed is changed, not made anew.
 
     Examples:
         invoke sim
         invoke sim --accel tcg --json
         invoke sim --hosts web,db
+        invoke sim --warm
     """
+    # Reason: a snapshot that ends with its container is of no use.
+    flags = {"cold": cold, "warm": warm, "fresh": fresh, "keep": not _alone()}
+    _prove(project(), _options(accel, os, deadline, hosts, **flags), as_json=json)
+    show.next_step(_next())
+
+
+def _prove(
+    wanted: Project, options: Options, kept: Kept | None = None, *, as_json: bool = False
+) -> None:
+    """Bring machines up, check them and report."""
     from toolbox.lib.core.steps import step
     from toolbox.lib.simulation.prove import prove
     from toolbox.lib.simulation.up import up
 
-    wanted = project()
-    # Reason: a snapshot that ends with its container is of no use.
-    options = _options(accel, os, deadline, hosts, cold=cold, keep=not _alone())
-    with up(wanted, options) as simulation:
+    with up(wanted, options, kept) as simulation:
         with step("Check"):
             proofs = prove(wanted, simulation)
-        _report("sim", simulation, proofs, as_json=json)
-    show.next_step(_next())
+        _report("sim", simulation, proofs, as_json=as_json)
+
+
+@task(
+    help={key: HELP[key] for key in ("accel", "os", "deadline", "hosts", "warm")},
+    auto_shortflags=False,
+)
+def watch(
+    _context: Context,
+    accel: str = "auto",
+    os: str = "",
+    deadline: int = 600,
+    hosts: str = "",
+    warm: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Do what `sim` does at each save of a file of the project; Ctrl-C ends it.
+
+    Examples:
+        invoke sim.watch
+        invoke sim.watch --hosts web
+    """
+    from toolbox.lib.simulation.watch import saves, snapshot
+    from toolbox.lib.transport.kept import Kept
+
+    root = folder()
+    options = _options(accel, os, deadline, hosts, warm=warm)
+    with Kept() as kept:
+        known = snapshot(root)
+        _attempt(options, kept)
+        show.say("\nwaiting for a save; Ctrl-C ends this, the machines run on")
+        for changed in saves(root, known):
+            show.say(f"\nsaved: {_some(changed)}")
+            _attempt(options, kept)
+
+
+def _attempt(options: Options, kept: Kept) -> None:
+    """Do what `sim` does; what a person may mend with the next save is said and no more."""
+    from toolbox.lib.core.errors import HabitatError, ToolboxError
+
+    try:
+        _prove(project(), options, kept)
+    except HabitatError:
+        raise
+    except ToolboxError as error:
+        show.error(error)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Return names for a line; of many only the first."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 @task(help=HELP, auto_shortflags=False)
@@ -104,6 +169,7 @@ def up(  # noqa: PLR0913 - the options of a task
     hosts: str = "",
     cold: bool = False,  # noqa: FBT001, FBT002
     warm: bool = False,  # noqa: FBT001, FBT002
+    fresh: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Bring the simulated machines up, without checking them.
@@ -114,7 +180,7 @@ def up(  # noqa: PLR0913 - the options of a task
     """
     from toolbox.lib.simulation.up import up as bring_up
 
-    options = _options(accel, os, deadline, hosts, cold=cold, warm=warm)
+    options = _options(accel, os, deadline, hosts, cold=cold, warm=warm, fresh=fresh)
     with bring_up(project(), options) as simulation:
         _report("sim.up", simulation, (), as_json=json)
     show.next_step(_next())
@@ -340,6 +406,7 @@ def _row(simulation: Simulation, machine: Running) -> dict[str, Any]:
         "ports": machine.ports,
         "config": machine.config,
         "boot_id": machine.boot_id,
+        "changes": list(machine.changes),
         "phases": {str(item.phase): round(item.seconds, 1) for item in machine.phases},
     }
 
@@ -398,7 +465,7 @@ def _words(simulation: Simulation, proofs: tuple[Proof, ...]) -> None:
         show.table(("host", "proven", "result", "time"), rows)
 
 
-ns = Collection("sim", sim, up, preview, list_, status, ssh, console, logs)
+ns = Collection("sim", sim, up, watch, preview, list_, status, ssh, console, logs)
 further: Any
 for further in (show_, down, stop, clean, pulumi):
     ns.add_task(further)

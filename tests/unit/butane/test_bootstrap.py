@@ -80,6 +80,16 @@ def test_wrap_is_valid(bench: Workbench) -> None:
     assert not result.stdout + result.stderr
 
 
+def test_private(bench: Workbench) -> None:
+    """Files of the place have the mode that they ask for, and folders only root's."""
+    files = [PlaceFile("/var/lib/x/record", "{}", mode=0o600), PlaceFile("/etc/a", "a")]
+    wrapped = wrap(bench.ignition(), files, ["/var/lib/x"])
+    storage = json.loads(wrapped.reveal())["storage"]
+
+    assert [file["mode"] for file in storage["files"]] == [0o644, 0o600, 0o644]
+    assert storage["directories"] == [{"path": "/var/lib/x", "mode": 0o700}]
+
+
 def test_wrap_does_not_print(bench: Workbench) -> None:
     """The outer config holds the same secrets, so it is not shown."""
     assert "data:" not in f"{wrap(bench.ignition())!r}"

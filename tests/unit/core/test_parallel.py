@@ -30,6 +30,13 @@ def test_at_once() -> None:
     assert sorted(parallel.each(lambda _item: both.wait(), "ab")) == [0, 1]
 
 
+def test_many_at_once() -> None:
+    """As many work at once as are asked for, however few processors there are."""
+    every = Barrier(40, timeout=20)
+
+    assert len(parallel.each(lambda _item: every.wait(), range(40), most=40)) == 40
+
+
 def test_all_failures_at_once() -> None:
     """When several fail, all of them are told."""
     with pytest.raises(DeadlineError, match="late db is late\nlate web is late") as caught:

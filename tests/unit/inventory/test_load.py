@@ -62,7 +62,7 @@ def test_everything(write: Callable[[dict[str, str]], Path]) -> None:
             "variables: {color: red, web: {port: 80, tls: true}}\n"
             "sim: {subnet: 192.168.7.0/28}\n",
             "authorized_keys": f"# who\n\n{KEY}\n{KEY}\n",
-            "hosts/b.yaml": "os: fcos\n",
+            "hosts/b.yaml": "os: fcos\naddress: 2001:DB8::1\nssh_port: 2200\n",
             "hosts/a.yaml": "variables:\n  web: {port: 8080}\n  on: yes\n"
             "sim:\n  memory: 1536MiB\n  cpus: 4\n  disk: 2TiB\n  ssh_port: 2222\n"
             "  address: 192.168.7.14\n  forwards:\n    - 80\n    - {guest: 443, host: 8443}\n",
@@ -71,6 +71,8 @@ def test_everything(write: Callable[[dict[str, str]], Path]) -> None:
     project = load(root)
     a, b = project.hosts
     assert (a.fqdn, b.os) == ("a.lan.example.org", "fcos")
+    assert (a.address, a.ssh_port) == ("", 22)
+    assert (b.address, b.ssh_port) == ("2001:db8::1", 2200)
     assert a.variables == {"color": "red", "web": {"port": 8080, "tls": True}, "on": "yes"}
     assert b.variables == project.variables
     forwards = (Forward(None, 80), Forward(8443, 443))
@@ -140,6 +142,8 @@ def test_all_mistakes_at_once(write: Callable[[dict[str, str]], Path]) -> None:
         ("sim: {address: 10.0.0.1}\n", "1:16: error[bad-address]: 10.0.0.1 is not in the sim"),
         ("sim: {address: 10.77.0.0}\n", "1:16: error[bad-address]: 10.77.0.0 is 10.77.0.0/24's"),
         ("sim: {subnet: 10.1.0.0/24}\n", "1:7: error[unknown-key]: unknown key subnet"),
+        ("address: a_b\n", "1:10: error[bad-address]: address: 'a_b' is neither an IP address nor"),
+        ("address: ''\n", "1:10: error[bad-address]: address: '' is neither an IP address nor"),
         ("variables: {HOSTNAME: x}\n", "1:13: error[reserved-name]: HOSTNAME is given to every"),
         ("variables: {a-b: x}\n", "1:13: error[bad-name]: 'a-b' is no variable name"),
         ("variables: {1: x}\n", "1:13: error[bad-name]: '1' is no variable name"),

@@ -96,3 +96,13 @@ def test_made(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert keys.made(project) is made
     assert locks == [True]
+
+
+def test_held(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were made for just these hosts are taken as they are; others are made first."""
+    found: list[Any] = [OUTPUTS, None]
+    monkeypatch.setattr(Workspace, "known", lambda *_: found.pop(0))
+    monkeypatch.setattr(keys, "made", lambda _project: standin.identity(["web"]))
+
+    assert keys.held(project).hosts["web"].ssh_host_public_key == "public"
+    assert keys.held(project) == standin.identity(["web"])

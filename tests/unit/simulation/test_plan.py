@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,9 +29,12 @@ KNOWN = Record(
     memory=2048,
     cpus=2,
     ignited=True,
+    provisioning={},
 )
+LATER = "a, storage.luks changed, which only a first boot can do"
+EARLIER = "its config changed, and an earlier release had made it"
 IMAGE = SimpleNamespace(os="debian", digest="sha256-image")
-CONFIG = SimpleNamespace(sha256="sha256-config")
+CONFIG = SimpleNamespace(sha256="sha256-config", parts={})
 MOST = 2
 """Virtual CPUs of an emulated machine."""
 
@@ -45,14 +48,41 @@ MOST = 2
         (KNOWN, False, "its domain is gone"),
         (replace(KNOWN, ignited=False), True, "its first boot did not come to an end"),
         (replace(KNOWN, image="sha256-old"), True, "the guest image changed"),
-        (replace(KNOWN, config="sha256-old"), True, "its config changed"),
-        (replace(KNOWN, config=UNCONFIGURED), True, "it has no config yet"),
+        (replace(KNOWN, config="sha256-old"), True, ""),
+        (replace(KNOWN, config=UNCONFIGURED), True, ""),
         (replace(KNOWN, disk=4), True, "the size of its disk changed"),
     ],
 )
 def test_why_fresh(known: Record | None, reason: str, *, present: bool) -> None:
     """A machine is made anew only for a reason that can be told."""
-    assert plan._why_fresh(known, IMAGE, {"sha256-config"}, 8, present=present) == reason
+    assert plan._why_fresh(known, IMAGE, 8, present=present, asked=False) == reason
+
+
+def test_fresh_was_asked_for() -> None:
+    """A machine that is as wanted is made anew by who asks for it."""
+    assert plan._why_fresh(KNOWN, IMAGE, 8, present=True, asked=True) == "--fresh was asked for"
+
+
+LUKS = {"storage.luks": "1"}
+
+
+@pytest.mark.parametrize(
+    ("known", "parts", "reason"),
+    [
+        (None, LUKS, ""),
+        (replace(KNOWN, provisioning=None), LUKS, ""),
+        (replace(KNOWN, config="sha256-old"), {}, ""),
+        (replace(KNOWN, config="sha256-old", provisioning=LUKS), LUKS, ""),
+        (replace(KNOWN, config="sha256-old", provisioning=LUKS | {"a": "1"}), {"a": "2"}, LATER),
+        (replace(KNOWN, config="sha256-old", provisioning=None), {}, EARLIER),
+        (replace(KNOWN, config=UNCONFIGURED), LUKS, "storage.luks changed, which only a"),
+    ],
+)
+def test_why_provisioned(known: Record | None, parts: dict[str, str], reason: str) -> None:
+    """Another first boot is for what nothing else can bring, and for who knows nothing of it."""
+    found = plan._why_provisioned(known, "sha256-config", parts)
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
 
 
 @pytest.fixture
@@ -62,12 +92,16 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = SimpleNamespace(accelerator="tcg")
     monkeypatch.setattr(plan.accel, "facts", lambda _accelerator: ("QEMU",))
     monkeypatch.setattr(plan.accel, "choose", lambda _wanted, _image: choice)
+    monkeypatch.setattr(plan, "derive", lambda config: SimpleNamespace(provisioning=config.parts))
 
 
-def _planned(project: Project, host: Host) -> plan.Plan:
+def _planned(
+    project: Project, host: Host, config: Any = CONFIG, options: plan.Options | None = None
+) -> plan.Plan:
     where = layout.of(project)
     domains = [where.domain(host.name)]
-    (item,) = plan.plan(where, [host], {host.name: CONFIG}, domains, plan.Options(), MOST)
+    options = options or plan.Options()
+    (item,) = plan.plan(where, [host], {host.name: config}, domains, options, MOST)
     replace(item.record, ignited=True).save(where.record(host.name))
     return item
 
@@ -135,23 +169,71 @@ def test_same_content_is_resumed(project: Project, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("guest")
+def test_another_config(project: Project) -> None:
+    """A machine keeps its disk and its domain when its config changes, and is changed."""
+    web = project.hosts[1]
+    first = _planned(project, web)
+
+    item = _planned(project, web, SimpleNamespace(sha256="sha256-other", parts={}))
+
+    assert (item.fresh, item.changed, item.redefined) == (False, True, False)
+    assert item.reason == "its config changed"
+    # Reason: it has the old one until it was changed.
+    assert item.record == replace(first.record, ignited=True)
+    both = _planned(
+        project,
+        replace(web, sim=replace(web.sim, memory=4096)),
+        SimpleNamespace(sha256="sha256-other", parts={}),
+    )
+    assert (both.fresh, both.changed, both.redefined) == (False, True, True)
+    assert both.reason == "its hardware changed, its config changed"
+
+
+@pytest.mark.usefixtures("guest")
+def test_config_for_a_first_boot(project: Project) -> None:
+    """A config whose disks are others needs another machine, which remembers them."""
+    web = project.hosts[1]
+    _planned(project, web)
+
+    item = _planned(project, web, SimpleNamespace(sha256="sha256-other", parts=LUKS))
+
+    assert (item.fresh, item.changed) == (True, False)
+    assert item.record.provisioning == LUKS
+
+
+@pytest.mark.usefixtures("guest")
+def test_fresh(project: Project) -> None:
+    """A machine that is made anew on request is another one."""
+    web = project.hosts[1]
+    first = _planned(project, web)
+
+    item = _planned(project, web, options=plan.Options(fresh=True))
+
+    assert (item.fresh, item.reason) == (True, "--fresh was asked for")
+    assert item.record.uuid != first.record.uuid
+
+
+@pytest.mark.usefixtures("guest")
 def test_warm(project: Project) -> None:
-    """A new machine may start without its config; only who accepts that may keep it so."""
-    where, web = layout.of(project), project.hosts[1]
+    """A new machine may start from the generic guest, and is changed to its config then."""
+    web, warm = project.hosts[1], plan.Options(warm=True)
+    first, second = (_planned(project, web, options=warm) for _ in range(2))
 
-    def planned(*, warm: bool) -> plan.Plan:
-        options = plan.Options(warm=warm)
-        item = plan.plan(where, [web], {"web": CONFIG}, [where.domain("web")], options, MOST)[0]
-        replace(item.record, ignited=True).save(where.record("web"))
-        return item
+    assert (first.warm, first.fresh, first.changed) == (True, True, True)
+    assert (first.reason, first.record.config) == ("new", UNCONFIGURED)
+    # Reason: it was cut off before it had its config.
+    assert (second.warm, second.fresh, second.changed) == (False, False, True)
+    assert second.reason == "its config is not all on it yet"
 
-    first, second, third, fourth = (planned(warm=warm) for warm in (True, True, False, True))
 
-    assert (first.warm, first.fresh, first.record.config) == (True, True, UNCONFIGURED)
-    assert (second.warm, second.fresh, second.reason) == (False, False, "")
-    assert (third.warm, third.fresh, third.reason) == (False, True, "it has no config yet")
-    assert third.record.config == fourth.record.config == CONFIG.sha256
-    assert (fourth.warm, fourth.reason) == (False, "")
+@pytest.mark.usefixtures("guest")
+def test_not_warm(project: Project) -> None:
+    """What takes effect at a first boot only has one, however much time it takes."""
+    config = SimpleNamespace(sha256="sha256-config", parts=LUKS)
+
+    item = _planned(project, project.hosts[1], config, plan.Options(warm=True))
+
+    assert (item.warm, item.fresh, item.changed) == (False, True, False)
 
 
 @pytest.mark.usefixtures("guest")

@@ -49,9 +49,25 @@ def test_same(tmp_path: Path, state: Path, tool: Path) -> None:
     """The same program, state and engine have one digest, which is remembered."""
     memory = tmp_path / "memory"
     found = settled.digest(partial(declare, "web", 1), state, [tool])
-    settled.remember(memory, found)
+    settled.remember(memory, found, partial(declare, "web", 1))
 
     assert settled.holds(memory, settled.digest(partial(declare, "web", 1), state, [tool]))
+
+
+def test_declares(tmp_path: Path) -> None:
+    """The program of the last update is known again, however old that is; another one is not."""
+    memory = tmp_path / "memory"
+    assert not settled.declares(memory, partial(declare, "web"))
+    settled.remember(memory, "digest", partial(declare, "web"))
+
+    assert settled.declares(memory, partial(declare, "web"))
+    assert not settled.declares(memory, partial(declare, "db"))
+    assert not settled.declares(memory, partial(other, "web"))
+
+    settled.remember(memory, "digest", declare)
+    assert not settled.declares(memory, declare)
+    memory.write_text('{"digest": "x", "time": 0}')
+    assert not settled.declares(memory, partial(declare, "web"))
 
 
 @pytest.mark.parametrize("what", ["arguments", "program", "state", "engine", "library"])
@@ -84,7 +100,7 @@ def test_untold(tmp_path: Path, state: Path, tool: Path) -> None:
         settled.digest(declare, state, [tool]),
         settled.digest(partial(declare), tmp_path / "none.json", [tool]),
     ):
-        settled.remember(memory, found)
+        settled.remember(memory, found, declare)
 
         assert not memory.exists()
         assert not settled.holds(memory, found)
@@ -144,3 +160,32 @@ def test_the_engine_runs_once(
     assert not workspace.up("sim", partial(declare, "db")).nothing
     assert not workspace.up("sim", partial(declare, "db"), replace=["urn:pool"]).nothing
     assert ran == ["sim", "sim", "sim"]
+
+
+def test_an_update_that_is_cut_off(
+    habitat: Path, fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stack holds is known without the engine, and not after an update that failed."""
+    fake("pulumi", "exit 1")
+    workspace = Workspace("example", habitat / "pulumi", Secret("hidden"))
+    stacks: list[dict[str, Any]] = [{"type": TYPES[0], "outputs": {"ca": "PEM"}}]
+    failures: list[BaseException] = []
+
+    def engine(_workspace: Workspace, stack: str, *_arguments: Any) -> Changes:
+        target = workspace._state(stack)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps({"checkpoint": {"latest": {"resources": stacks}}}))
+        if failures:
+            raise failures[0]
+        return Changes({}, ())
+
+    monkeypatch.setattr(Workspace, "_engine", engine)
+    assert workspace.known("sim", partial(declare, "web")) is None
+    workspace.up("sim", partial(declare, "web"))
+    assert workspace.known("sim", partial(declare, "web")) == {"ca": "PEM"}
+    assert workspace.known("sim", partial(declare, "db")) is None
+
+    failures.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        workspace.up("sim", partial(declare, "db"))
+    assert workspace.known("sim", partial(declare, "web")) is None

@@ -30,21 +30,25 @@ class PlaceFile:
         path: Where it is.
         text: What it holds, or what stands at its end.
         append: Whether the config, or the image, may hold a beginning of it.
+        mode: Permission bits; what is appended leaves them as they are.
     """
 
     path: str
     text: str
     append: bool = False
+    mode: int = 0o644
 
     def entry(self) -> dict[str, Any]:
         """Return it as Ignition wants it."""
         resource = {"source": f"data:;base64,{base64.b64encode(self.text.encode()).decode()}"}
         if self.append:
             return {"path": self.path, "append": [resource]}
-        return {"path": self.path, "mode": 0o644, "overwrite": True, "contents": resource}
+        return {"path": self.path, "mode": self.mode, "overwrite": True, "contents": resource}
 
 
-def wrap(config: IgnitionConfig, files: Iterable[PlaceFile] = ()) -> Secret:
+def wrap(
+    config: IgnitionConfig, files: Iterable[PlaceFile] = (), private: Iterable[str] = ()
+) -> Secret:
     """Return the outer Ignition config, JSON.
 
     The host's config is merged as a compressed data URL. Ignition checks its hash, which is of the
@@ -56,6 +60,7 @@ def wrap(config: IgnitionConfig, files: Iterable[PlaceFile] = ()) -> Secret:
         config: The host's config.
         files: Files of the place; those that the config names, too, are the config's, but for
             what is appended to them.
+        private: Folders that only root enters.
     """
     # Reason: without a time stamp the same config always becomes the same bytes.
     packed = gzip.compress(config.json.reveal().encode(), mtime=0)
@@ -81,7 +86,8 @@ def wrap(config: IgnitionConfig, files: Iterable[PlaceFile] = ()) -> Secret:
                     "contents": {"source": f"data:,{config.sha256}%0A"},
                 },
                 *(file.entry() for file in files),
-            ]
+            ],
+            "directories": [{"path": path, "mode": 0o700} for path in private],
         },
     }
     return Secret(json.dumps(outer, separators=(",", ":"), sort_keys=True))

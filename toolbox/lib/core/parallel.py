@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 
-def each(work: Callable[[Item], Result], items: Iterable[Item]) -> tuple[Result, ...]:
+def each(
+    work: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None
+) -> tuple[Result, ...]:
     """Do the same work on each of some things, at once.
 
     Args:
         work: What is done; mostly it waits for other programs, so threads serve it.
         items: The things.
+        most: On how many at once; by default some more than there are processors.
 
     Returns:
         What each gave, in the order of the things.
@@ -28,7 +31,7 @@ def each(work: Callable[[Item], Result], items: Iterable[Item]) -> tuple[Result,
     Raises:
         ToolboxError: What went wrong with any of them, after all have come to an end.
     """
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(most) as pool:
         futures = [pool.submit(work, item) for item in items]
     return results(futures)
 

@@ -88,6 +88,8 @@ class Host:
         exclude: Those that one of these means are left out.
         sim: Its simulated machine.
         card: What its certificate says beside its names, and what it gets further keys for.
+        address: Where its real machine is reached by ssh, an IP address or a name; empty for none.
+        ssh_port: TCP port there.
     """
 
     name: str
@@ -100,3 +102,5 @@ class Host:
     exclude: tuple[Pattern, ...] = ()
     sim: Simulation = Simulation()
     card: Card = field(default_factory=Card)
+    address: str = ""
+    ssh_port: int = SSH

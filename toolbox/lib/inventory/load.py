@@ -125,6 +125,8 @@ class _Reader:
             exclude=exclude + _patterns(host.file, host.node, "exclude", host.written.exclude),
             sim=host.written.sim.value(),
             card=host.written.identity.value(),
+            address=host.written.address,
+            ssh_port=host.written.ssh_port,
         )
 
     def _hosts(self) -> list[_HostDocument]:

@@ -5,7 +5,7 @@ Imports pydantic, so it is imported only where files are read.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -132,6 +132,17 @@ def _address(written: object) -> object:
         _refuse("bad-address", str(error), "such as 10.77.0.10")
 
 
+def _reachable(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        problem = names.domain_problem(text)
+    if problem:
+        message = f"{text!r} is neither an IP address nor a name: {problem}"
+        _refuse("bad-address", message, "such as 192.0.2.7 or web.example.org")
+    return text
+
+
 def _forward(written: object) -> object:
     return {"guest": written} if isinstance(written, int) else written
 
@@ -143,6 +154,7 @@ Disk = Annotated[int, BeforeValidator(_mebibytes), AfterValidator(_gibibytes)]
 Port = Annotated[int, BeforeValidator(_port)]
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
+Reachable = Annotated[str, AfterValidator(_reachable)]
 Module = Annotated[str, AfterValidator(_module)]
 System = Annotated[str, AfterValidator(_system)]
 Variables = dict[str, Any]
@@ -222,6 +234,8 @@ class HostFile(Written):
     """hosts/<name>.yaml."""
 
     os: System = SYSTEMS[0]
+    address: Reachable = ""
+    ssh_port: Port = SSH
     sim: SimulationFile = SimulationFile()
     identity: CardFile = CardFile()
     variables: Variables = {}

@@ -55,7 +55,10 @@ class ChangeReport:
 class Engine(Protocol):
     """Carries out plans."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """``direct`` or ``salt``."""
+        ...
 
     def apply(self, plan: Plan) -> ChangeReport:
         """Carry out a plan.

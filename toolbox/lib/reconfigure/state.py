@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from toolbox.lib.core.secret import Secret
     from toolbox.lib.reconfigure.blob import Blob
@@ -172,3 +172,9 @@ class DesiredState:
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     provisioning: Mapping[str, str] = field(default_factory=dict)
+
+
+def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Return nodes in the order in which they are made: by depth, hard links last."""
+    hard = Kind.HARD_LINK
+    return tuple(sorted(nodes, key=lambda node: (node.kind is hard, node.path.count("/"))))

@@ -6,12 +6,29 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
+from toolbox.lib.pki import plan
 from toolbox.lib.simulation import layout
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
+
+
+def program(project: Project) -> Callable[[], None]:
+    """Return the Pulumi program of a project's identity stack."""
+    return identity_stack.program(plan.of(project))
+
+
+def held(project: Project) -> Identity:
+    """Return the identity of a project as it was made for just these hosts; made if it was not.
+
+    As a rule no engine is started, whose start alone takes longer than changing a machine.
+    """
+    outputs = layout.of(project).workspace.known(layout.IDENTITY, program(project))
+    return identity_stack.identity(outputs) if outputs else made(project)
 
 
 def made(project: Project) -> Identity:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.files import private_directory, runtime_dir, state_home
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.reconfigure.vault import Vault
 from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ class Layout:
     def handover(self, host: str) -> Path:
         """Return the file in which QEMU reads the Ignition config of a machine."""
         return self.runtime / f"{host}.ign"
+
+    def vault(self, host: str, key: Secret) -> Vault:
+        """Return where secrets of a host's earlier generations are, sealed.
+
+        Args:
+            host: Name of the host.
+            key: The private key that logs in.
+        """
+        return Vault(self.folder / "vault" / host, key)
 
     @property
     def addresses(self) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.files import sha256
 from toolbox.lib.machine import accel, images, link
 from toolbox.lib.machine.domain import Domain, Forward
+from toolbox.lib.reconfigure.desired import derive
 from toolbox.lib.simulation import cores, ports, record
 from toolbox.lib.simulation import snapshot as snapshots
 
@@ -38,7 +39,8 @@ class Options:
         hosts: Names of the hosts to bring up; empty for all.
         cold: Boot every new machine, though a snapshot of the same content is there.
         keep: Keep a snapshot of each machine that was made, when the caller is content with it.
-        warm: Start new machines from the generic guest; their config is not applied.
+        warm: Start new machines from the generic guest, and change them to their config.
+        fresh: Make every machine anew.
     """
 
     accelerator: str = accel.AUTO
@@ -48,6 +50,7 @@ class Options:
     cold: bool = False
     keep: bool = False
     warm: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Plan:
         key: Key of its content.
         snapshot: The same content as it was when it had booted, or None.
         warm: Whether it starts from the generic guest instead of a boot of its own.
+        changed: Whether it runs with another config, and is changed to this one.
         reason: Why it is touched, in words; empty when it stays.
     """
 
@@ -76,12 +80,14 @@ class Plan:
     key: str
     snapshot: Snapshot | None
     warm: bool
+    changed: bool
     reason: str
 
     @property
     def redefined(self) -> bool:
         """Whether it keeps its disk and gets another domain."""
-        return bool(self.reason) and not self.fresh
+        known = self.before
+        return known is not None and not self.fresh and known.definition != self.record.definition
 
     def domain(self, where: Layout) -> Domain:
         """Return its domain."""
@@ -134,65 +140,123 @@ def plan(  # noqa: PLR0913 - all that a decision depends on
         options: The caller's choices.
         most_cpus: Virtual CPUs that an emulated machine may have, as `cores.share` says.
     """
-    taken: set[int] = set()
-    chosen: str | None = None
-    plans = []
-    for host in hosts:
-        image, config = images.find(options.os or host.os), configs[host.name]
-        before = record.load(where.record(host.name))
-        present = where.domain(host.name) in domains
-        given = _ports(where, host, before, taken)
-        accepted = {config.sha256, record.UNCONFIGURED} if options.warm else {config.sha256}
-        reason = _why_fresh(before, image, accepted, host.sim.disk, present=present)
+    planner = _Planner(where, domains, options, most_cpus)
+    return tuple(planner.one(host, configs[host.name]) for host in hosts)
+
+
+@dataclass(slots=True)
+class _Planner:
+    """Decides for one machine after the other.
+
+    Attributes:
+        where: Layout of the simulation.
+        domains: Names of the domains that the hypervisor has.
+        options: The caller's choices.
+        most_cpus: Virtual CPUs that an emulated machine may have.
+        taken: Ports that were given already.
+        accelerator: What new machines run by, once it was chosen.
+    """
+
+    where: Layout
+    domains: Collection[str]
+    options: Options
+    most_cpus: int
+    taken: set[int] = field(default_factory=set)
+    accelerator: str = ""
+
+    def one(self, host: Host, config: IgnitionConfig) -> Plan:
+        image = images.find(self.options.os or host.os)
+        before = record.load(self.where.record(host.name))
+        given = _ports(self.where, host, before, self.taken)
+        parts = dict(derive(config).provisioning)
+        present = self.where.domain(host.name) in self.domains
+        reason = _why_fresh(
+            before, image, host.sim.disk, present=present, asked=self.options.fresh
+        ) or _why_provisioned(before, config.sha256, parts)
         if before is None or reason:
-            chosen = chosen or accel.choose(options.accelerator, image).accelerator
-            wanted = record.Record(
-                uuid=str(uuid.uuid4()),
-                accelerator=chosen,
-                ports=given,
-                config=config.sha256,
-                os=image.os,
-                image=image.digest,
-                disk=host.sim.disk,
-                memory=host.sim.memory,
-                cpus=cores.given(host.sim.cpus, chosen, most_cpus),
-            )
+            wanted = self._new(host, image, config.sha256, given, parts)
         else:
-            cpus = cores.given(host.sim.cpus, before.accelerator, most_cpus)
+            cpus = cores.given(host.sim.cpus, before.accelerator, self.most_cpus)
             wanted = replace(before, ports=given, memory=host.sim.memory, cpus=cpus)
-        domain = domain_of(where, host, wanted)
+        domain = domain_of(self.where, host, wanted)
         key = snapshots.key_of(image.digest, config.sha256, host.sim.disk, domain)
         fresh = bool(reason)
-        snapshot = None
-        if fresh and not options.cold:
-            snapshot = snapshots.find(where.snapshots(host.name), key)
-        warm = fresh and options.warm and snapshot is None
+        snapshot = self._snapshot(host, key) if fresh else None
+        # Reason: what takes effect at a first boot only needs one.
+        warm = fresh and self.options.warm and snapshot is None and not parts
         if snapshot:
             wanted = replace(wanted, uuid=snapshot.uuid, snapshot=key)
         if warm:
             wanted = replace(wanted, config=record.UNCONFIGURED)
-        wanted = replace(wanted, definition=_definition(where, host, wanted))
-        if before is not None and not reason and before.definition != wanted.definition:
-            reason = "its hardware changed"
-        plans.append(Plan(host, image, config, before, wanted, fresh, key, snapshot, warm, reason))
-    return tuple(plans)
+        wanted = replace(wanted, definition=_definition(self.where, host, wanted))
+        changed = wanted.config != config.sha256
+        reason = reason or _why_touched(wanted, before, changed=changed)
+        return Plan(
+            host, image, config, before, wanted, fresh, key, snapshot, warm, changed, reason
+        )
+
+    def _new(
+        self,
+        host: Host,
+        image: GuestImage,
+        config: str,
+        given: dict[int, int],
+        parts: dict[str, str],
+    ) -> Record:
+        if not self.accelerator:
+            self.accelerator = accel.choose(self.options.accelerator, image).accelerator
+        return record.Record(
+            uuid=str(uuid.uuid4()),
+            accelerator=self.accelerator,
+            ports=given,
+            config=config,
+            os=image.os,
+            image=image.digest,
+            disk=host.sim.disk,
+            memory=host.sim.memory,
+            cpus=cores.given(host.sim.cpus, self.accelerator, self.most_cpus),
+            provisioning=parts,
+        )
+
+    def _snapshot(self, host: Host, key: str) -> Snapshot | None:
+        if self.options.cold or self.options.fresh:
+            return None
+        return snapshots.find(self.where.snapshots(host.name), key)
 
 
 def _why_fresh(
-    known: Record | None, image: GuestImage, configs: Collection[str], disk: int, *, present: bool
+    known: Record | None, image: GuestImage, disk: int, *, present: bool, asked: bool
 ) -> str:
     if known is None:
         return "new"
-    changed = "its config changed" if known.config else "it has no config yet"
     checks = (
         (present, GONE),
         (known.ignited, "its first boot did not come to an end"),
         (known.image == image.digest, "the guest image changed"),
-        (known.config in configs, changed),
         # Reason: a volume of another size is another volume.
         (known.disk == disk, "the size of its disk changed"),
+        (not asked, "--fresh was asked for"),
     )
     return next((reason for right, reason in checks if not right), "")
+
+
+def _why_provisioned(known: Record | None, config: str, parts: Mapping[str, str]) -> str:
+    """Return why another config needs another first boot; nothing where it does not."""
+    if known is None or known.config == config:
+        return ""
+    if known.provisioning is None:
+        return "its config changed, and an earlier release had made it"
+    names = sorted({*known.provisioning, *parts})
+    other = [name for name in names if known.provisioning.get(name) != parts.get(name)]
+    return f"{', '.join(other)} changed, which only a first boot can do" if other else ""
+
+
+def _why_touched(wanted: Record, before: Record | None, *, changed: bool) -> str:
+    """Return why a machine that keeps its disk does not stay as it is."""
+    hardware = before is not None and before.definition != wanted.definition
+    config = "its config changed" if wanted.config else "its config is not all on it yet"
+    reasons = [*(["its hardware changed"] if hardware else []), *([config] if changed else [])]
+    return ", ".join(reasons)
 
 
 def _definition(where: Layout, host: Host, known: Record) -> str:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.machine import libvirt
-from toolbox.lib.pki import plan as identity_plan
-from toolbox.lib.simulation import cores, layout
+from toolbox.lib.simulation import cores, keys, layout
 from toolbox.lib.simulation.plan import Options, plan
 from toolbox.lib.simulation.up import translate_all
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
+    from toolbox.lib.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ def preview(project: Project) -> tuple[Change, ...]:
     Before the identity exists no config can be rendered, so all machines are simply new.
     """
     where = layout.of(project)
-    program = identity_stack.program(identity_plan.of(project))
-    changes = where.workspace.preview(layout.IDENTITY, program)
+    changes = where.workspace.preview(layout.IDENTITY, keys.program(project))
     told = [Change(f"stack {layout.IDENTITY}", changes.sentence())]
     if not changes.nothing:
         return (*told, *(Change(f"host {host.name}", "made: new") for host in project.hosts))
@@ -45,7 +44,12 @@ def preview(project: Project) -> tuple[Change, ...]:
     domains, most = libvirt.connect().domains(), cores.per_machine(project)
     plans = plan(where, project.hosts, configs, domains, Options(), most)
     for item in plans:
-        how = "resumed" if item.snapshot else "made anew" if item.fresh else "started again"
-        words = f"{how}: {item.reason}"
+        words = f"{_how(item)}: {item.reason}"
         told.append(Change(f"host {item.host.name}", words if item.reason else "stays as it is"))
     return tuple(told)
+
+
+def _how(item: Plan) -> str:
+    if item.fresh:
+        return "resumed" if item.snapshot else "made anew"
+    return "started again" if item.redefined else "changed"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 UNCONFIGURED = ""
-"""Stands for the config of a machine that started from the generic guest and got none yet."""
+"""Stands for the config of a machine that is being changed, or came from the generic guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Record:
         uuid: Its domain's UUID.
         accelerator: ``kvm`` or ``tcg``.
         ports: Guest port to port on the loopback address.
-        config: SHA-256 of the config that Ignition applied, or is about to, or `UNCONFIGURED`.
+        config: SHA-256 of the config that it has, or is about to boot with, or `UNCONFIGURED`.
         os: Operating system of the guest that simulates it.
         image: Digest of the image its disk stands on.
         disk: Size of its disk in GiB.
@@ -35,6 +35,8 @@ class Record:
         ignited: Whether its first boot came to an end.
         snapshot: Key of the snapshot on which its disk stands, or nothing.
         boot_id: Kernel's id of the boot that was last seen, or None.
+        provisioning: SHA-256 of each part of its config that took effect at its first boot only;
+            None where nobody has looked, as in an earlier release.
     """
 
     uuid: str
@@ -50,6 +52,7 @@ class Record:
     ignited: bool = False
     snapshot: str = ""
     boot_id: str | None = None
+    provisioning: dict[str, str] | None = None
 
     def save(self, path: Path) -> None:
         """Write it to a file."""

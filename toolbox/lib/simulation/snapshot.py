@@ -31,6 +31,8 @@ KEPT_BYTES = 4 * 1024**3
 """Room that the snapshots of one host may take, beside the one its disk stands on."""
 KEY_LENGTH = 16
 SAVE_SECONDS = 120.0
+LEFT = "record 1"
+"""What a first boot leaves on a machine beside its config; without it a machine is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def key_of(image: str, config: str, disk: int, domain: Domain) -> str:
         disk: Size of its disk in GiB.
         domain: The machine's domain.
     """
-    content = (image, config, str(disk), domain.visible(), *accel.facts(domain.accelerator))
+    facts = accel.facts(domain.accelerator)
+    content = (image, config, str(disk), domain.visible(), LEFT, *facts)
     return sha256("\0".join(content).encode()).removeprefix("sha256-")[:KEY_LENGTH]
 
 

@@ -9,11 +9,13 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane import bootstrap
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import note
+from toolbox.lib.reconfigure import firstboot
+from toolbox.lib.reconfigure.desired import derive
+from toolbox.lib.reconfigure.record import keepsakes
 from toolbox.lib.simulation import boot, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import SSH
@@ -36,6 +38,7 @@ INTERRUPT_SECONDS = 0.2
 UNREACHABLE = 255
 """Exit code of ssh(1) for a connection that failed."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
+CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,12 @@ class Running:
         host: The host it simulates.
         endpoint: How it is reached.
         config: SHA-256 of its config, ``sha256-<hex>``; nothing for one that has none yet.
-        action: ``made``, ``warm``, ``resumed``, ``started`` or ``unchanged``.
+        action: ``made``, ``warm``, ``resumed``, ``started``, ``changed`` or ``unchanged``.
         reason: Why.
         boot_id: Kernel's id of this boot.
         ports: Guest port to port on the loopback address.
         phases: When each phase of the boot was reached; empty for a machine that was running.
+        changes: What was changed on it, one line each.
     """
 
     host: Host
@@ -61,6 +65,7 @@ class Running:
     boot_id: str
     ports: dict[int, int]
     phases: tuple[boot.PhaseTime, ...]
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,10 @@ class Starter:
         note(f"{name}: first boot, {item.reason}")
         # Reason: its disk may have seen half a boot, if QEMU crashed before.
         snapshots.stand_on(item.image.disk, domain.disk, gibibytes=item.host.sim.disk)
-        wrapped = bootstrap.wrap(item.config, self.told.files(name))
+        wrapped = firstboot.config(item.config, self.told.files(name))
+        vault = self.where.vault(name, self.identity.provision_key)
+        # Reason: the machine keeps no secrets of what it was, and may be asked to be that again.
+        vault.keep(keepsakes(derive(item.config)))
         boot.ignite(self.hypervisor, domain, item.image, wrapped, handover)
         return MADE, ""
 
@@ -213,7 +221,7 @@ class Starter:
         if origin is None:
             message = f"the generic guest {key} was removed meanwhile"
             raise ToolboxError(message, hint="once more: invoke sim.up --warm")
-        note(f"{name}: started from the generic guest, without its config: {item.reason}")
+        note(f"{name}: started from the generic guest, {item.reason}")
         handover = self.where.handover(name)
         boot.fill(handover)
         generic.start(self.hypervisor, origin, domain, self.where.snapshots(name) / key, handover)

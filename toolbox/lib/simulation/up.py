@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.inventory.choice import chosen
 from toolbox.lib.machine import images, libvirt
-from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import (
     boot,
     cores,
     generic,
+    keys,
     layout,
     memory,
     neighbours,
@@ -28,11 +28,13 @@ from toolbox.lib.simulation import (
 )
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import GONE, SSH, Options, Plan, domain_of, plan
+from toolbox.lib.simulation.settle import settle
 from toolbox.lib.simulation.snapshot import Snapshot
 from toolbox.lib.simulation.start import UNCHANGED, Starter, set_clock
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
-from toolbox.lib.transport.ssh import Client, Endpoint, client
+from toolbox.lib.transport.kept import Kept
+from toolbox.lib.transport.ssh import Client, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,12 +79,13 @@ class Simulation:
 
 
 @contextmanager
-def up(project: Project, options: Options) -> Iterator[Simulation]:
+def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator[Simulation]:
     """Bring machines up and keep connections to them open for the block.
 
     Args:
         project: The project.
         options: The caller's choices.
+        kept: Connections that stay open for the next time; by default they end with the block.
 
     Yields:
         The running simulation.
@@ -110,11 +113,13 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
-        with client(endpoints, key, public, where.runtime) as ssh:
+        with nullcontext(kept) if kept else Kept() as connections:
+            ssh = connections.client(endpoints, key, public, where.runtime)
+            told = neighbours.of(project, shared)
             with step("Boot"):
-                told = neighbours.of(project, shared)
                 starter = Starter(where, hypervisor, ssh, identity, told, options.deadline)
                 machines = starter.all(plans, endpoints)
+            machines = settle(starter, plans, machines)
             yield Simulation(machines, ssh, identity_changes, changes, shared)
             if options.keep:
                 _keep(where, plans, ssh, hypervisor)
@@ -123,8 +128,7 @@ def up(project: Project, options: Options) -> Iterator[Simulation]:
 def ensure_identity(project: Project, where: Layout) -> tuple[Identity, Changes]:
     """Bring the identity stack up and return the identity with what changed."""
     with step("Bring the identity up"):
-        program = identity_stack.program(identity_plan.of(project))
-        changes = where.workspace.up(layout.IDENTITY, program)
+        changes = where.workspace.up(layout.IDENTITY, keys.program(project))
         note(changes.sentence())
         return identity_stack.identity(where.workspace.outputs(layout.IDENTITY)), changes
 
@@ -142,7 +146,9 @@ def translate_all(
 
 
 def _say_shortages(where: Layout, plans: Sequence[Plan], hypervisor: Hypervisor) -> None:
-    starting = [item for item in plans if item.reason or not _runs(where, item, hypervisor)]
+    starting = [
+        item for item in plans if item.fresh or item.redefined or not _runs(where, item, hypervisor)
+    ]
     wanted = {item.host.name: item.host.sim for item in starting}
     got = {item.host.name: item.record.cpus for item in starting}
     for words in (

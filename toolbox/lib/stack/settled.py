@@ -36,7 +36,7 @@ def digest(program: Callable[[], None], state: Path, tools: Sequence[Path]) -> s
     """
     if not isinstance(program, partial) or not state.is_file():
         return ""
-    content = hashlib.sha256(repr((program.func.__qualname__, program.args)).encode())
+    content = hashlib.sha256(_text(program))
     sources = sorted(path for folder in SOURCES for path in (LIBRARY / folder).glob("*.py"))
     for path in (state, *sources):
         content.update(path.read_bytes())
@@ -47,15 +47,17 @@ def digest(program: Callable[[], None], state: Path, tools: Sequence[Path]) -> s
     return content.hexdigest()
 
 
-def remember(path: Path, found: str) -> None:
+def remember(path: Path, found: str, program: Callable[[], None]) -> None:
     """Remember that a stack is what is wanted.
 
     Args:
         path: File to remember it in.
         found: Digest after the update.
+        program: What the update was for.
     """
     if found:
-        write_atomic(path, json.dumps({"digest": found, "time": time.time()}).encode(), mode=0o600)
+        facts = {"digest": found, "time": time.time(), "program": _declared(program)}
+        write_atomic(path, json.dumps(facts).encode(), mode=0o600)
 
 
 def holds(path: Path, found: str) -> bool:
@@ -71,6 +73,33 @@ def holds(path: Path, found: str) -> bool:
         return bool(found) and known["digest"] == found and 0 <= age < DAY_SECONDS
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def declares(path: Path, program: Callable[[], None]) -> bool:
+    """Tell whether the last update was for the same program, however long ago and by what tools.
+
+    It is enough for who only wants what a stack holds, and not that it is up to date.
+
+    Args:
+        path: File in which it was remembered.
+        program: What is wanted.
+    """
+    try:
+        known = json.loads(path.read_text())["program"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return isinstance(program, partial) and bool(known == _declared(program))
+
+
+def _declared(program: Callable[[], None]) -> str:
+    """Return the digest of a program; nothing for one whose texts do not say all of it."""
+    if not isinstance(program, partial):
+        return ""
+    return hashlib.sha256(_text(program)).hexdigest()
+
+
+def _text(program: partial[None]) -> bytes:
+    return repr((program.func.__qualname__, program.args)).encode()
 
 
 def resources(state: Path) -> int:

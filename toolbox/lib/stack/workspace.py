@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from toolbox.lib.core.files import private_directory, state_home
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.wait import until
-from toolbox.lib.stack import provider, settled
+from toolbox.lib.stack import provider, settled, statefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -139,6 +139,8 @@ class Workspace:
         memory, state = self.folder / f"{stack}.settled", self._state(stack)
         if not replace and settled.holds(memory, settled.digest(program, state, _tools())):
             return Changes({SAME: settled.resources(state)}, ())
+        # Reason: an update that is cut off leaves a state of which nothing is known.
+        memory.unlink(missing_ok=True)
         changes = self._engine(
             stack,
             program,
@@ -146,7 +148,7 @@ class Workspace:
                 on_event=events, color="never", replace=list(replace) or None
             ),
         )
-        settled.remember(memory, settled.digest(program, state, _tools()))
+        settled.remember(memory, settled.digest(program, state, _tools()), program)
         return changes
 
     def preview(
@@ -178,6 +180,7 @@ class Workspace:
             _nothing,
             lambda opened, events: opened.destroy(on_event=events, color="never"),
         )
+        statefile.forget(self._state(stack))
         self.pulumi("stack", "rm", "--yes", "--stack", stack)
         (self.folder / f"{stack}.settled").unlink(missing_ok=True)
         return changes
@@ -185,12 +188,17 @@ class Workspace:
     def outputs(self, stack: str, *, secrets: bool = True) -> dict[str, Any]:
         """Return a stack's outputs; empty for a stack that is not there.
 
+        They are read from the state itself. The CLI, which takes seconds to start, is asked only
+        where that has a form that we do not know.
+
         Args:
             stack: Name of the stack.
             secrets: Whether secrets are in clear: give them a type before they go anywhere.
         """
         if stack not in self.stacks():
             return {}
+        with suppress(statefile.Unreadable):
+            return statefile.outputs(self._state(stack), self.passphrase, secrets=secrets)
         clear = ["--show-secrets"] if secrets else []
         answer = self.pulumi("stack", "output", "--json", *clear, "--stack", stack)
         outputs: dict[str, Any] = json.loads(answer.stdout)
@@ -201,6 +209,22 @@ class Workspace:
         path = self._state(stack)
         held = json.loads(path.read_text())["checkpoint"]["latest"] if path.is_file() else {}
         return tuple(one["urn"] for one in (held or {}).get("resources") or ())
+
+    def known(self, stack: str, program: Callable[[], None]) -> dict[str, Any] | None:
+        """Return a stack's outputs when it was brought to this very program before, or None.
+
+        Neither the engine nor the CLI is started.
+
+        Args:
+            stack: Name of the stack.
+            program: Declares the resources.
+        """
+        if not settled.declares(self.folder / f"{stack}.settled", program):
+            return None
+        try:
+            return statefile.outputs(self._state(stack), self.passphrase) or None
+        except statefile.Unreadable:
+            return None
 
     def change_passphrase(self, stack: str, new: Secret) -> None:
         """Seal the secrets of a stack with another passphrase.

@@ -87,14 +87,16 @@ class Client:
 
     config: Path
 
-    def command(self, name: str, *words: str) -> list[str]:
+    def command(self, name: str, *words: str, fresh: bool = False) -> list[str]:
         """Return the argument list of an ssh call.
 
         Args:
             name: Name of the endpoint.
             words: Remote command, joined by blanks as ssh does; none for a shell.
+            fresh: Make a new connection, even where one is held.
         """
-        return ["ssh", "-F", str(self.config), name, *words]
+        alone = ["-o", "ControlMaster=no", "-o", "ControlPath=none"] if fresh else []
+        return ["ssh", "-F", str(self.config), *alone, name, *words]
 
     def run(
         self,

@@ -30,7 +30,7 @@ def test_system_running(machine: Host, expected: Expectation) -> None:
 
 
 def test_config(machine: Host, expected: Expectation) -> None:
-    """The config that Ignition verified and applied is the rendered one."""
+    """The config that the machine was made from is the rendered one."""
     assert expected.config == machine.check_output(f"cat {CONFIG}")
 
 

@@ -1,0 +1,41 @@
+"""What we read out of a state is what the engine's own command prints."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.profile import Profile
+from toolbox.lib.pki.plan import Plan, Subject
+from toolbox.lib.stack import identity, statefile
+from toolbox.lib.stack.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.needs("pulumi", "plugins"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+def test_outputs(habitat: Path) -> None:
+    """Secrets in clear and masked, nested ones as well, and known without the engine."""
+    workspace = Workspace("example", habitat / "pulumi", Secret("correct horse"))
+    web = Subject("web", ("web.example.test",))
+    program = identity.program(Plan("example", "example.test", Profile(), (web,)))
+    workspace.up("sim", program)
+    state = workspace._state("sim")
+
+    def told(*options: str) -> object:
+        result = workspace.pulumi("stack", "output", "--json", *options, "--stack", "sim")
+        return json.loads(result.stdout)
+
+    clear = statefile.outputs(state, workspace.passphrase)
+    assert clear == told("--show-secrets") == workspace.known("sim", program)
+    assert statefile.outputs(state, workspace.passphrase, secrets=False) == told()
+    assert "PRIVATE KEY" in clear["provision_key"]

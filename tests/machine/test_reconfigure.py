@@ -1,0 +1,326 @@
+"""A machine that is reconfigured is the machine that would be ignited anew, whatever happens.
+
+The tests of this module are one story and run in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Sandbox
+
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(1800)]
+
+BUTANE = "hosts/hello/hello.bu"
+
+COMMON = """
+variant: fcos
+version: 1.6.0
+storage:
+  directories:
+    - path: /srv/hello
+      mode: 0755
+"""
+
+FIRST = f"""{COMMON}
+  files:
+    - path: /srv/hello/index.html
+      contents: {{inline: "{{{{ greeting }}}}\\n"}}
+    - path: /etc/case/changes
+      mode: 0600
+      contents: {{inline: first}}
+    - path: /etc/case/goes
+      contents: {{inline: goes}}
+    - path: /etc/case/becomes-link
+      contents: {{inline: a file}}
+    - path: /etc/case/grows
+      append: [{{inline: "one\\n"}}]
+    - path: /etc/motd
+      append: [{{inline: "first\\n"}}]
+    - path: /etc/case/web.env
+      contents: {{inline: "NAME=first"}}
+  links:
+    - path: /etc/case/link
+      target: changes
+    - path: /etc/case/hard
+      target: /etc/case/changes
+      hard: true
+passwd:
+  groups:
+    - name: leaves
+      gid: 4701
+  users:
+    - name: goes
+      uid: 4702
+      groups: [leaves]
+systemd:
+  units:
+    - name: greeted.service
+      enabled: true
+      contents: |
+        [Service]
+        Type=oneshot
+        RemainAfterExit=yes
+        ExecStart=/usr/bin/touch /run/greeted
+        [Install]
+        WantedBy=multi-user.target
+    - name: web.service
+      enabled: true
+      contents: |
+        [Service]
+        EnvironmentFile=/etc/case/web.env
+        ExecStart=/usr/bin/sleep 1000
+        [Install]
+        WantedBy=multi-user.target
+    - name: goes@one.service
+      enabled: true
+    - name: goes@.service
+      contents: |
+        [Service]
+        ExecStart=/usr/bin/sleep 2000
+        [Install]
+        WantedBy=multi-user.target
+    - name: systemd-timesyncd.service
+      mask: true
+"""
+
+SECOND = f"""{COMMON}
+  files:
+    - path: /srv/hello/index.html
+      contents: {{inline: "{{{{ greeting }}}}, anew\\n"}}
+    - path: /etc/case/changes
+      mode: 0755
+      contents: {{inline: second}}
+    - path: /etc/case/secret
+      mode: 0600
+      contents: {{inline: a secret that is nowhere else}}
+    - path: /etc/case/grows
+      append: [{{inline: "two\\n"}}]
+    - path: /etc/case/web.env
+      contents: {{inline: "NAME=second"}}
+    - path: /etc/case/new/deep/dotfile/.hidden
+      contents: {{inline: deep}}
+  links:
+    - path: /etc/case/becomes-link
+      target: changes
+      overwrite: true
+    - path: /etc/case/link
+      target: elsewhere
+passwd:
+  groups:
+    - name: people
+      gid: 4711
+  users:
+    - name: comes
+      uid: 4712
+      groups: [people]
+      ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0 comes"]
+systemd:
+  units:
+    - name: greeted.service
+      enabled: true
+      contents: |
+        [Service]
+        Type=oneshot
+        RemainAfterExit=yes
+        ExecStart=/usr/bin/touch /run/greeted
+        [Install]
+        WantedBy=multi-user.target
+    - name: web.service
+      enabled: true
+      contents: |
+        [Service]
+        EnvironmentFile=/etc/case/web.env
+        ExecStart=/usr/bin/sleep 1000
+        [Install]
+        WantedBy=multi-user.target
+      dropins:
+        - name: 10-more.conf
+          contents: |
+            [Service]
+            Nice=5
+    - name: comes.service
+      enabled: true
+      contents: |
+        [Service]
+        ExecStart=/usr/bin/sleep 3000
+        [Install]
+        WantedBy=multi-user.target
+"""
+
+BROKEN = SECOND.replace(
+    "    - path: /etc/case/secret\n",
+    '    - path: /etc/ssh/sshd_config.d/00-broken.conf\n      contents: {inline: "Port 2\\n"}\n'
+    "    - path: /etc/case/secret\n",
+)
+
+FACTS = r"""
+cd /
+find etc srv opt usr/local home root -xdev \
+    ! -path 'etc/infra-toolbox/*' ! -name '*-' ! -path 'etc/ssl/certs/*' ! -name '.infra-toolbox*' \
+    ! -name '.lock' ! -name '.pwd.lock' ! -name .updated ! -name machine-id \
+    ! -name .ignition-result.json \
+    -printf '%y %m %U %G %n %p %l\n' | sed 's/^d \([0-7]* [0-9]* [0-9]*\) [0-9]*/d \1/' | sort
+find etc srv opt usr/local home root -xdev -type f ! -path 'etc/infra-toolbox/*' ! -name '*-' \
+    ! -name passwd ! -name shadow ! -name group ! -name gshadow ! -name 'sub?id' ! -name .updated \
+    ! -name machine-id ! -name .ignition-result.json \
+    ! -path 'etc/ssl/certs/*' -print0 | sort -z | xargs -0 sha256sum
+for name in passwd shadow group gshadow subuid subgid; do sort "etc/$name"; done
+systemctl list-unit-files --no-legend --plain | sort
+systemctl list-units --all --no-legend --plain --type=service,socket,timer,path |
+    awk '{ print $1, $2, $3 }' | sort |
+    grep -Ev '^(user|session|systemd-(tmpfiles|[a-z]*named|timedated)|sshd?@)'
+systemctl show -p Nice,ExecStart web.service comes.service 'goes@one.service' |
+    sed 's/ start_time=.*//'
+"""
+
+
+def _write(machine: Sandbox, text: str) -> None:
+    (machine.root / BUTANE).write_text(text)
+
+
+def _facts(machine: Sandbox) -> list[str]:
+    """Return all that a machine is, one line each."""
+    quoted = "'" + FACTS.replace("'", "'\\''") + "'"
+    return machine.ssh(f"sudo sh -c {quoted}").splitlines()
+
+
+def _apply(machine: Sandbox, text: str, *words: str) -> dict[str, Any]:
+    """Bring the machine to a config; return what is reported of it."""
+    _write(machine, text)
+    answer = machine.invoke("host.apply", "--yes", "--json", *words)
+    assert answer.code == 0, answer.err
+    (item,) = answer.json["items"]
+    return dict(item)
+
+
+def _differ(found: list[str], wanted: list[str]) -> list[str]:
+    added, lacking = set(found) - set(wanted), set(wanted) - set(found)
+    differences = sorted([f"+ {line}" for line in added] + [f"- {line}" for line in lacking])
+    print("\n".join(differences))
+    return differences
+
+
+def _nothing_left(machine: Sandbox) -> None:
+    """See that nothing of a change is left but what is remembered."""
+    listed = machine.ssh(
+        "sudo find / -xdev -name '.infra-toolbox.tmp'; sudo ls -A /run/infra-toolbox;"
+        " sudo ls -A /var/lib/infra-toolbox"
+    ).split()
+    assert set(listed) <= {"lock", "record.json", "paths", "generations", "blobs"}
+    secret = machine.ssh("sudo grep -rl 'a secret that is nowhere else' /etc /var/lib /run /tmp")
+    assert secret.split() in ([], ["/etc/case/secret"])
+
+
+@pytest.fixture(scope="module")
+def ignited(sandbox: Sandbox) -> dict[str, list[str]]:
+    """What machines are that were ignited with each config; the first one stays."""
+    facts = {}
+    for name, text in (("second", SECOND), ("first", FIRST)):
+        _write(sandbox, text)
+        answer = sandbox.invoke("sim.up", "--fresh")
+        assert answer.code == 0, answer.err
+        facts[name] = _facts(sandbox)
+    assert len(facts["first"]) > 500
+    assert _differ(facts["first"], facts["second"])
+    return facts
+
+
+def test_reconfigured_is_ignited(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """A machine that was ignited with A and brought to B is one that was ignited with B."""
+    _apply(sandbox, SECOND)
+
+    assert not _differ(_facts(sandbox), ignited["second"])
+    _nothing_left(sandbox)
+
+
+def test_there_and_back(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """Brought back to A it is what it was, and nothing of B is left."""
+    _apply(sandbox, FIRST)
+
+    assert not _differ(_facts(sandbox), ignited["first"])
+    _nothing_left(sandbox)
+
+
+def test_salt_makes_the_same(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """The other engine brings it there and back, too; the first call sends it Salt."""
+    for name, text in (("second", SECOND), ("first", FIRST)):
+        item = _apply(sandbox, text, "--engine", "salt")
+        assert item["engine"] == "salt"
+        assert not _differ(_facts(sandbox), ignited[name])
+        _nothing_left(sandbox)
+
+
+def test_operator_is_killed(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """What was begun goes on without the operator, and the same change once more is the same."""
+    _write(sandbox, SECOND)
+    task = sandbox.start("host.apply", "--yes")
+    end = time.monotonic() + 300
+    while "sudo -n" not in _processes() and time.monotonic() < end and task.poll() is None:
+        time.sleep(0.2)
+    time.sleep(3)
+    task.send_signal(signal.SIGKILL)
+    task.wait()
+
+    _apply(sandbox, SECOND)
+
+    assert not _differ(_facts(sandbox), ignited["second"])
+    _nothing_left(sandbox)
+
+
+def test_script_is_killed(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """A change whose script is killed on the machine is finished by the next one."""
+    _write(sandbox, FIRST)
+    sandbox.ssh(
+        'sudo sh -c \'nohup sh -c "until pkill -KILL -f job.sh; do sleep 0.2; done"'
+        " >/dev/null 2>&1 &'"
+    )
+
+    sandbox.invoke("host.apply", "--yes")
+    _apply(sandbox, FIRST)
+
+    assert not _differ(_facts(sandbox), ignited["first"])
+    _nothing_left(sandbox)
+
+
+def test_power_cut(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """A machine that loses its power in the middle is finished after its next boot."""
+    _write(sandbox, SECOND)
+    task = sandbox.start("host.apply", "--yes")
+    end = time.monotonic() + 300
+    place = "/var/lib/infra-toolbox/pending"
+    while time.monotonic() < end and task.poll() is None:
+        if "yes" in sandbox.ssh(f"sudo test -e {place} && echo yes || true"):
+            break
+    (name,) = sandbox.domains()
+    subprocess.run(["virsh", "destroy", name], check=True)
+    task.wait()
+    answer = sandbox.invoke("sim.up")
+    assert answer.code == 0, answer.err
+
+    _apply(sandbox, SECOND)
+
+    assert not _differ(_facts(sandbox), ignited["second"])
+    _nothing_left(sandbox)
+
+
+def test_lockout_undoes_itself(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """A change after which nobody can log in is taken back, and is told as that."""
+    _write(sandbox, BROKEN)
+    answer = sandbox.invoke("host.apply", "--yes", "--json")
+
+    assert answer.code != 0
+    assert "taken back" in answer.err + json.dumps(answer.json)
+    assert not _differ(_facts(sandbox), ignited["second"])
+    _nothing_left(sandbox)
+
+
+def _processes() -> str:
+    return subprocess.run(["ps", "axww"], capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,126 @@
+"""One machine: looked at, decided, changed; what fails is told with what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolbox.lib.core.errors import ToolboxError, UsageError
+from toolbox.lib.core.report import Finding, Severity
+from toolbox.lib.reconfigure import change, desired
+from toolbox.lib.reconfigure.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.plan import Plan
+from toolbox.lib.reconfigure.record import Record
+from toolbox.lib.reconfigure.survey import Survey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolbox.lib.reconfigure.state import DesiredState
+
+
+def _desired(text: str) -> DesiredState:
+    file = {"path": "/etc/motd", "overwrite": True, "contents": {"source": f"data:,{text}"}}
+    config = {"ignition": {"version": "3.4.0"}, "storage": {"files": [file]}}
+    return desired.read(json.dumps(config), f"sha256-{text}")
+
+
+class Engine:
+    """Does nothing and reports what it is told to."""
+
+    name = "fake"
+
+    def __init__(self, report: ChangeReport) -> None:
+        self.report = report
+        self.plans: list[Plan] = []
+
+    def apply(self, plan: Plan) -> ChangeReport:
+        """Remember the plan."""
+        self.plans.append(plan)
+        return self.report
+
+
+def _prospect(**fields: Any) -> change.Prospect:
+    return change.Prospect("web", _desired("a"), Survey(), Plan(**fields))
+
+
+@pytest.mark.usefixtures("habitat")
+def test_into(tmp_path: Path) -> None:
+    """A folder becomes what is desired, and a second time there is nothing to do."""
+    root = tmp_path / "machine"
+
+    first, done = change.into(root, _desired("a"), change.DIRECT)
+    assert (root / "etc/motd").read_text() == "a"
+    assert (done.ok, done.generation, first.nothing) == (True, 1, False)
+
+    again, nothing = change.into(root, _desired("a"), change.DIRECT)
+    assert (again.nothing, nothing.done, nothing.generation) == (True, (), 1)
+
+    _, other = change.into(root, _desired("b"), change.DIRECT)
+    assert (root / "etc/motd").read_text() == "b"
+    assert other.generation == 2
+
+
+def test_nothing() -> None:
+    """A machine that is as it shall be but remembers another config is not done with."""
+    assert _prospect().nothing
+    assert not _prospect(record=Record(1, "sha256-a")).nothing
+
+
+def test_carry_out() -> None:
+    """What an engine did is returned."""
+    report = ChangeReport("fake", (Done("/etc/motd", "changed"),), 1)
+    engine = Engine(report)
+    seen = _prospect(base=0)
+
+    assert change.carry_out(seen, engine) == report
+    assert engine.plans == [seen.plan]
+
+
+def test_refused() -> None:
+    """A plan with errors is not carried out; a warning is no error."""
+    error = Finding(None, None, None, Severity.ERROR, "read-only", "/usr cannot be written")
+    warning = Finding(None, None, None, Severity.WARNING, "odd", "odd")
+    engine = Engine(ChangeReport("fake"))
+
+    with pytest.raises(ToolboxError, match="web cannot be changed") as caught:
+        change.carry_out(_prospect(findings=(error, warning)), engine)
+    assert caught.value.findings == (error,)
+    assert engine.plans == []
+    change.carry_out(_prospect(findings=(warning,)), engine)
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (ChangeReport("fake", undone="no new connection"), "all was taken back: no new connection"),
+        (ChangeReport("fake", (Done("x.service", "restart", ok=False, message="no"),)), "x.serv"),
+    ],
+)
+def test_what_went_wrong(report: ChangeReport, words: str) -> None:
+    """What was taken back or failed is an error that names it."""
+    with pytest.raises(ToolboxError, match=words) as caught:
+        change.carry_out(_prospect(), Engine(report))
+    assert caught.value.hint
+
+
+def test_engines() -> None:
+    """An engine is known by its name."""
+    assert change.known_engine("salt") == "salt"
+    with pytest.raises(UsageError, match="no engine ansible") as caught:
+        change.known_engine("ansible")
+    assert caught.value.hint == "one of direct, salt"
+
+
+def test_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who changes machines is told, also where the user has no name."""
+    assert "@" in change.who()
+
+    def nobody() -> str:
+        message = "uid not found"
+        raise KeyError(message)
+
+    monkeypatch.setattr(change.getpass, "getuser", nobody)
+    assert change.who().startswith("somebody@")

@@ -1,0 +1,76 @@
+"""A host's machine is the simulated one while that runs, or else the real one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolbox.lib.core.errors import UsageError
+from toolbox.lib.pki import standin
+from toolbox.lib.simulation import layout, reach
+from toolbox.lib.simulation.record import Record
+
+if TYPE_CHECKING:
+    from toolbox.lib.inventory.project import Project
+
+WEB = Record("u", "tcg", {22: 20022}, "sha256-1", "debian", "sha256-2", 8, 2048, 2, ignited=True)
+IDENTITY = standin.identity(["db", "web"])
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Return the ports that somebody listens to."""
+    taken: set[int] = set()
+    monkeypatch.setattr(reach.ports, "is_free", lambda port: port not in taken)
+    return taken
+
+
+def _targets(project: Project, *, named: bool = False) -> tuple[reach.Target, ...]:
+    return reach.targets(project, project.hosts, IDENTITY, named=named)
+
+
+def test_simulated(project: Project, listening: set[int]) -> None:
+    """A simulated machine that runs is meant, known by its key, with the files of its place."""
+    WEB.save(layout.of(project).record("web"))
+    listening.add(20022)
+
+    (target,) = _targets(project)
+
+    assert (target.host.name, target.simulated, target.words) == ("web", True, "simulated")
+    assert (target.endpoint.address, target.endpoint.port) == ("127.0.0.1", 20022)
+    assert target.endpoint.host_key == IDENTITY.hosts["web"].ssh_host_public_key
+    assert [file.path for file in target.place] == [
+        "/etc/systemd/network/00-infra-toolbox.network",
+        "/etc/hosts",
+    ]
+
+
+@pytest.mark.parametrize("how", ["none", "off", "half"])
+def test_real(project: Project, listening: set[int], how: str) -> None:
+    """Where no simulated machine is up, the real one is meant; it has no files of the place."""
+    db, web = project.hosts
+    project = replace(project, hosts=(db, replace(web, address="192.0.2.7", ssh_port=2222)))
+    if how != "none":
+        replace(WEB, ignited=how == "off").save(layout.of(project).record("web"))
+    if how == "half":
+        listening.add(20022)
+
+    (target,) = _targets(project)
+
+    assert (target.words, target.endpoint.port, target.simulated) == ("192.0.2.7", 2222, False)
+    assert target.place == ()
+
+
+@pytest.mark.usefixtures("listening")
+def test_no_machine(project: Project) -> None:
+    """Who was asked for and has no machine is named; so are all when none has one."""
+    with pytest.raises(UsageError, match=r"^db, web: there is no machine"):
+        _targets(project)
+
+    db, web = project.hosts
+    project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
+    with pytest.raises(UsageError, match=r"^db: there is no machine") as caught:
+        _targets(project, named=True)
+    assert "hosts/db.yaml" in str(caught.value.hint)

@@ -1,0 +1,1 @@
+"""The engine that carries out a plan as Salt states, without a master."""

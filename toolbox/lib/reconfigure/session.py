@@ -1,0 +1,267 @@
+"""A root shell that is held: scripts go in whole and checked, what they say comes back.
+
+A new ssh connection and `sudo` cost seconds on a slow machine, so one of each serves a whole
+change. A folder that stands for a machine is worked on by the same scripts in a shell of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import selectors
+import shlex
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.core.files import runtime_dir
+from toolbox.lib.core.run import spawn
+from toolbox.lib.core.scratch import scratch
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolbox.lib.transport.ssh import Client
+
+SHELL = Path(__file__).parent / "shell"
+RUN = "/run/infra-toolbox"
+"""A machine's folder in memory for what must not touch its disk; root only."""
+
+SECONDS = 120.0
+DAMAGED, LACKING = 254, 253
+"""Exit codes of a script that arrived damaged, and of one whose files did."""
+
+CHUNK = 65536
+TAIL_LINES = 5
+GRACE_SECONDS = 1.0
+LONGEST_CODE = 8
+"""Line feeds, a blank and an exit code."""
+
+
+class SessionCut(ToolboxError):
+    """The connection to a machine ended; what was begun there goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a script said.
+
+    Attributes:
+        exit_code: Its exit code.
+        stdout: What it printed.
+        stderr: What it complained about.
+        seconds: How long it took, the way there and back included.
+    """
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def complaint(self) -> str:
+        """The last lines of what it complained about."""
+        return "\n".join(self.stderr.decode(errors="replace").strip().splitlines()[-TAIL_LINES:])
+
+
+@dataclass(slots=True)
+class Session:
+    """A shell that waits for scripts, on a machine or for a folder.
+
+    Attributes:
+        name: Name of the machine, or of the folder, for people.
+        process: The shell, or the connection to it.
+        root: Folder that stands for the machine's root; "" on a machine.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    root: str = ""
+
+    def run(self, script: str, *, files: Sequence[bytes] = (), deadline: float = SECONDS) -> Reply:
+        """Run a script; one round trip, its files included.
+
+        Args:
+            script: POSIX shell, run by root with an empty stdin. It knows ``ROOT``, ``RUN`` and
+                ``IN``.
+            files: Bytes that it finds in the folder ``$IN``, each named by its SHA-256.
+            deadline: Seconds it may take.
+
+        Raises:
+            SessionCut: The connection ended before the script did.
+            DeadlineError: It took too long; the session is of no more use.
+            ToolboxError: What was sent arrived damaged.
+        """
+        began, mark = time.monotonic(), secrets.token_hex(16)
+        digests = [hashlib.sha256(data).hexdigest() for data in files]
+        checks = "".join(f'[ -f "$IN/{digest}" ] || exit {LACKING}\n' for digest in digests)
+        request = b"".join(
+            _frame(kind, data, mark)
+            for kind, data in [
+                *(("put", data) for data in files),
+                ("run", f"{checks}{script}".encode(errors="surrogateescape")),
+            ]
+        )
+        answer = _Answer(mark.encode())
+        self._exchange(request, answer, began + deadline)
+        reply = Reply(answer.code, bytes(answer.out), bytes(answer.err), time.monotonic() - began)
+        if reply.exit_code in {DAMAGED, LACKING}:
+            message = f"{self.name}: what was sent arrived damaged, so nothing was done"
+            raise ToolboxError(message, hint="once more; see whether its /run is full")
+        return reply
+
+    def _exchange(self, request: bytes, answer: _Answer, end: float) -> None:
+        """Send a request while what is said is read, until the answer is whole."""
+        streams = (self.process.stdin, self.process.stdout, self.process.stderr)
+        given, out, err = (stream.fileno() for stream in streams if stream)
+        rest = memoryview(request)
+        with selectors.DefaultSelector() as waiting:
+            for descriptor in (given, out, err):
+                os.set_blocking(descriptor, False)
+            waiting.register(given, selectors.EVENT_WRITE)
+            waiting.register(out, selectors.EVENT_READ, answer.hear)
+            waiting.register(err, selectors.EVENT_READ, answer.hear_complaint)
+            while not answer.whole:
+                ready = waiting.select(max(0.0, end - time.monotonic()))
+                if not ready:
+                    self._give_up(answer)
+                for key, _events in ready:
+                    if key.fd == given:
+                        rest = _sent(given, rest)
+                        more = bool(rest)
+                    else:
+                        more = key.data(os.read(key.fd, CHUNK))
+                    if not more:
+                        waiting.unregister(key.fd)
+                if answer.cut:
+                    # Reason: what was complained about may still be on its way.
+                    end = min(end, time.monotonic() + GRACE_SECONDS)
+                    if err not in waiting.get_map():
+                        self._give_up(answer)
+
+    def _give_up(self, answer: _Answer) -> NoReturn:
+        if not answer.cut:
+            message = f"{self.name} has not answered within the time that it may take"
+            raise DeadlineError(message, hint="what was begun there goes on; once more")
+        said = answer.err.decode(errors="replace").strip().splitlines()[-TAIL_LINES:]
+        message = f"the connection to {self.name} ended" + "".join(f"\n{line}" for line in said)
+        raise SessionCut(message, hint=_hint(" ".join(said)))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What came back so far."""
+
+    mark: bytes
+    out: bytearray = field(default_factory=bytearray)
+    err: bytearray = field(default_factory=bytearray)
+    code: int = -1
+    told: bool = False
+    complained: bool = False
+    cut: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether both streams have told the end."""
+        return self.told and self.complained
+
+    def hear(self, data: bytes) -> bool:
+        """Take what was printed; tell whether there may be more."""
+        self.out += data
+        # Reason: nothing comes after the mark, so of megabytes only the end is looked at.
+        begin = len(self.out) - len(self.mark) - LONGEST_CODE
+        found = self.out.rfind(b"\n" + self.mark + b" ", max(0, begin))
+        if found >= 0 and self.out.endswith(b"\n"):
+            self.code, self.told = int(self.out[found + len(self.mark) + 2 :]), True
+            del self.out[found:]
+        self.cut = not data and not self.told
+        return bool(data)
+
+    def hear_complaint(self, data: bytes) -> bool:
+        """Take what was complained about; tell whether there may be more."""
+        self.err += data
+        found = self.err.find(b"\n" + self.mark + b"\n")
+        if found >= 0:
+            self.complained = True
+            del self.err[found:]
+        return bool(data)
+
+
+def _sent(descriptor: int, rest: memoryview) -> memoryview:
+    """Send as much as is taken; return the rest."""
+    try:
+        return rest[os.write(descriptor, rest[:CHUNK]) :]
+    except BrokenPipeError:
+        # Reason: why it ended is told on the other streams, which are read to their end.
+        return rest[:0]
+
+
+def _frame(kind: str, data: bytes, mark: str) -> bytes:
+    head = f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()} {mark}\n"
+    return head.encode() + data
+
+
+def _hint(said: str) -> str:
+    if "password is required" in said or "sudo" in said:
+        return "the user that logs in needs sudo without a password"
+    return "what was begun there goes on; once more finishes it"
+
+
+def _opening(root: str, run: str) -> tuple[str, bytes]:
+    """Return the words that start the shell, and what it reads first."""
+    text = f"ROOT={shlex.quote(root)} RUN={shlex.quote(run)}\n".encode()
+    text += (SHELL / "session.sh").read_bytes()
+    # Reason: sudo logs its words, so they are few; the shell reads its program from stdin, and not
+    # one byte more.
+    words = f'eval "$(dd bs={len(text)} count=1 iflag=fullblock 2>/dev/null)"'
+    return words, text
+
+
+@contextmanager
+def remote(client: Client, name: str, *, fresh: bool = False) -> Iterator[Session]:
+    """Open a session on a machine; the connection is made while the caller does something else.
+
+    It ends with the block, and with the thread that opened it (prctl(2), PR_SET_PDEATHSIG).
+
+    Args:
+        client: Reaches the machine.
+        name: Name of its endpoint.
+        fresh: Make a new connection, even where one is held.
+    """
+    words, text = _opening("", RUN)
+    shell = f"sh -c {shlex.quote(words)}"
+    # Reason: where one logs in as root, there may be no sudo.
+    command = f'if [ "$USER" = root ]; then exec {shell}; else exec sudo -n {shell}; fi'
+    with spawn(client.command(name, f"exec sh -c {shlex.quote(command)}", fresh=fresh)) as process:
+        yield _begun(Session(name, process), text)
+
+
+@contextmanager
+def local(root: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
+    """Open a session for a folder that stands for a machine's root.
+
+    Args:
+        root: The folder.
+        environment: Added to the shell's environment.
+    """
+    with scratch(runtime_dir(), "root") as run:
+        words, text = _opening(str(root.resolve()), str(run))
+        with spawn(["sh", "-c", words], env=environment) as process:
+            yield _begun(Session(str(root), process, str(root.resolve())), text)
+
+
+def _begun(session: Session, text: bytes) -> Session:
+    """Give the shell its program; it is read when the connection is there."""
+    assert session.process.stdin is not None  # noqa: S101 - what spawn promises
+    try:
+        # Reason: less than a pipe holds (64 KiB, pipe(7)), so nobody waits here.
+        session.process.stdin.write(text)
+        session.process.stdin.flush()
+    except BrokenPipeError:
+        pass  # Reason: the first script tells why.
+    return session

@@ -1,0 +1,329 @@
+"""Changing the machines of a project to what their configs say, all at once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from toolbox.lib.butane import pipeline
+from toolbox.lib.core import parallel
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.lock import exclusive
+from toolbox.lib.reconfigure import change, history
+from toolbox.lib.reconfigure.desired import derive
+from toolbox.lib.reconfigure.engine import ChangeReport
+from toolbox.lib.reconfigure.record import keepsakes
+from toolbox.lib.reconfigure.session import remote
+from toolbox.lib.simulation import keys, layout, reach, record
+from toolbox.lib.transport.ssh import client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from toolbox.lib.butane.translate import IgnitionConfig
+    from toolbox.lib.core.report import Finding
+    from toolbox.lib.inventory.host import Host
+    from toolbox.lib.inventory.project import Project
+    from toolbox.lib.reconfigure.change import Prospect
+    from toolbox.lib.reconfigure.engine import Done
+    from toolbox.lib.reconfigure.history import Generation
+    from toolbox.lib.reconfigure.session import Session
+    from toolbox.lib.reconfigure.state import DesiredState
+    from toolbox.lib.reconfigure.vault import Vault
+    from toolbox.lib.simulation.layout import Layout
+    from toolbox.lib.simulation.reach import Target
+    from toolbox.lib.transport.ssh import Client
+
+MOST = 20
+"""Machines that are worked on at once."""
+CHECK_SECONDS = 300.0
+STATES = "salt"
+"""Folder of Salt states, of a host and of a project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A machine with an open session.
+
+    Attributes:
+        target: The machine.
+        session: A root shell on it.
+        client: The connection that the session goes over.
+        vault: Secrets of what it was before.
+        states: Folders of Salt states that the project has for it.
+        new: Whether it has been nothing yet, so that nobody would want that back.
+    """
+
+    target: Target
+    session: Session
+    client: Client
+    vault: Vault
+    states: tuple[Path, ...] = ()
+    new: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its host."""
+        return self.target.host.name
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the project has Salt states of its own for it."""
+        return any(any(folder.glob("*.sls")) for folder in self.states)
+
+    def again(self) -> AbstractContextManager[Session]:
+        """Open a session over a new connection."""
+        return remote(self.client, self.name, fresh=True)
+
+    def desired(self, config: IgnitionConfig) -> DesiredState:
+        """Return what it shall hold by a config, the files of its place included."""
+        return derive(config, self.target.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A machine that was brought back to an earlier generation.
+
+    Attributes:
+        prospect: What had to be done.
+        report: What was done.
+    """
+
+    prospect: Prospect
+    report: ChangeReport
+
+
+@contextmanager
+def reached(
+    project: Project, hosts: Sequence[Host], *, named: bool
+) -> Iterator[tuple[Reached, ...]]:
+    """Open sessions on the machines of some hosts; they are connected while the caller works.
+
+    Args:
+        project: The project.
+        hosts: The hosts.
+        named: Whether each of them was asked for; those without a machine are left out otherwise.
+
+    Yields:
+        The machines, in the order of the hosts.
+
+    Raises:
+        UsageError: There is no machine.
+    """
+    identity = keys.held(project)
+    found = reach.targets(project, hosts, identity, named=named)
+    where = layout.of(project)
+    key, public = identity.provision_key, identity.provision_public_key
+    with (
+        client([target.endpoint for target in found], key, public, where.runtime) as ssh,
+        ExitStack() as sessions,
+    ):
+        yield tuple(
+            Reached(
+                target,
+                sessions.enter_context(remote(ssh, target.host.name)),
+                ssh,
+                where.vault(target.host.name, key),
+                (target.host.folder / STATES, project.root / STATES),
+            )
+            for target in found
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The configs of some hosts.
+
+    Attributes:
+        configs: By the names of the hosts.
+        findings: What is to say about them, though they are accepted.
+    """
+
+    configs: Mapping[str, IgnitionConfig]
+    findings: tuple[Finding, ...]
+
+
+def rendered(project: Project, machines: Sequence[Reached]) -> Rendered:
+    """Render, translate and check the configs of machines.
+
+    Args:
+        project: The project.
+        machines: Some of its machines.
+
+    Raises:
+        ToolboxError: One is refused; the findings tell why.
+    """
+    hosts = [machine.target.host for machine in machines]
+    outcomes = pipeline.every(project, hosts, keys.held(project))
+    return Rendered(pipeline.accepted(outcomes), pipeline.findings(outcomes))
+
+
+def prospects(
+    machines: Sequence[Reached], configs: Mapping[str, IgnitionConfig], engine: str
+) -> tuple[Prospect, ...]:
+    """Look at machines and decide what has to be done to each; nothing is changed.
+
+    Args:
+        machines: The machines.
+        configs: Their configs by the names of their hosts.
+        engine: Name of the engine that would do it.
+    """
+
+    def one(machine: Reached) -> Prospect:
+        desired = machine.desired(configs[machine.name])
+        return change.prospect(machine.session, desired, engine=engine)
+
+    return parallel.each(one, machines, most=MOST)
+
+
+def carry_out(
+    where: Layout, pairs: Sequence[tuple[Reached, Prospect]], engine: str
+) -> tuple[ChangeReport, ...]:
+    """Change machines, all at once.
+
+    Args:
+        where: Layout of the simulation.
+        pairs: The machines and what has to be done to each.
+        engine: Name of the engine that does it.
+
+    Raises:
+        ToolboxError: Some of it failed, after all have come to an end.
+    """
+
+    def one(pair: tuple[Reached, Prospect]) -> ChangeReport:
+        machine, seen = pair
+        with remembered(where, machine.target, seen.desired):
+            machine.vault.keep(keepsakes(seen.desired))
+            again = None if machine.new else machine.again
+            made = change.engine_of(engine, machine.session, seen, again, machine.states)
+            return change.carry_out(seen, made)
+
+    return parallel.each(one, pairs, most=MOST)
+
+
+def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...], ...]:
+    """Return what Salt says that it would do to each machine; nothing is changed."""
+
+    def one(pair: tuple[Reached, Prospect]) -> tuple[Done, ...]:
+        machine, seen = pair
+        made = change.engine_of(change.SALT, machine.session, seen, states=machine.states)
+        return made.preview(seen.plan) if isinstance(made, change.Previewing) else ()
+
+    return parallel.each(one, pairs, most=MOST)
+
+
+def apply(
+    project: Project, pairs: Sequence[tuple[Reached, Prospect]], engine: str, check: str = ""
+) -> tuple[ChangeReport, ...]:
+    """Change machines while nobody else works on the simulation, and see that they are well.
+
+    Args:
+        project: The project.
+        pairs: The machines and what has to be done to each.
+        engine: Name of the engine that does it.
+        check: Command for a machine's shell that must succeed; a machine on which it fails
+            goes back to what it was.
+
+    Raises:
+        ToolboxError: Some of it failed, after all have come to an end.
+    """
+    where = layout.of(project)
+    with _alone(project, where, [machine for machine, _ in pairs]):
+        reports = carry_out(where, pairs, engine)
+        if check:
+            parallel.each(lambda pair: _checked(where, *pair, check), pairs, most=MOST)
+    return reports
+
+
+def roll_back(project: Project, machine: Reached, number: int, engine: str) -> Returned:
+    """Bring a machine back to what it was, while nobody else works on the simulation.
+
+    Args:
+        project: The project.
+        machine: The machine.
+        number: The generation.
+        engine: Name of the engine that does it.
+
+    Raises:
+        ToolboxError: It cannot be had again, or some of it failed.
+    """
+    where = layout.of(project)
+    with _alone(project, where, [machine]):
+        return return_to(where, machine, number, engine)
+
+
+def _alone(
+    project: Project, where: Layout, machines: Sequence[Reached]
+) -> AbstractContextManager[None]:
+    """Hold the lock of the simulation, where machines of it are among these."""
+    if not any(machine.target.simulated for machine in machines):
+        return nullcontext()
+    return exclusive(where.folder / "lock", what=f"simulation of {project.name}")
+
+
+def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> None:
+    """Run a check on a machine; bring it back to what it was when that fails."""
+    result = machine.client.run(machine.name, check, timeout=CHECK_SECONDS, check=False)
+    if result.ok:
+        return
+    said = "".join(f"\n{line}" for line in (result.tail("stdout"), result.tail()) if line)
+    message = f"{machine.name}: the check failed with exit code {result.exit_code}{said}"
+    if seen.plan.base is None:
+        raise ToolboxError(message, hint="there is no generation to go back to")
+    back = return_to(where, machine, seen.plan.base).report
+    message += f"\nall was taken back, as generation {back.generation}"
+    raise ToolboxError(message, hint="mend the cause and apply again")
+
+
+def histories(machines: Sequence[Reached]) -> tuple[tuple[Generation, ...], ...]:
+    """Return the generations that each machine remembers, the oldest first."""
+    return parallel.each(lambda machine: history.generations(machine.session), machines, most=MOST)
+
+
+def return_to(
+    where: Layout, machine: Reached, number: int, engine: str = change.DIRECT
+) -> Returned:
+    """Bring a machine back to what it was; that makes a new generation.
+
+    Args:
+        where: Layout of the simulation.
+        machine: The machine.
+        number: The generation.
+        engine: Name of the engine that does it.
+
+    Returns:
+        What was decided, and what was done.
+
+    Raises:
+        ToolboxError: It cannot be had again, or some of it failed.
+    """
+    desired = history.state(machine.session, number, machine.vault)
+    seen = change.prospect(machine.session, desired, engine=engine)
+    if seen.nothing:
+        return Returned(seen, ChangeReport(engine, generation=seen.generation))
+    (report,) = carry_out(where, [(machine, seen)], engine)
+    return Returned(seen, report)
+
+
+@contextmanager
+def remembered(where: Layout, target: Target, desired: DesiredState) -> Iterator[None]:
+    """Remember of a simulated machine that it gets another config in the block.
+
+    While that goes on, and when it fails, nobody may take it for one that has either.
+
+    Args:
+        where: Layout of the simulation.
+        target: The machine.
+        desired: What it shall hold.
+    """
+    path = where.record(target.host.name)
+    known = record.load(path) if target.simulated else None
+    if known is None:
+        yield
+        return
+    replace(known, config=record.UNCONFIGURED).save(path)
+    yield
+    replace(known, config=desired.config).save(path)

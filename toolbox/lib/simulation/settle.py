@@ -1,0 +1,99 @@
+"""Changing the machines of a simulation, once they are up, to configs that changed meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.steps import note, step
+from toolbox.lib.reconfigure import change, words
+from toolbox.lib.reconfigure.session import remote
+from toolbox.lib.simulation import reconfigure
+from toolbox.lib.simulation.reach import Target
+from toolbox.lib.simulation.reconfigure import Reached
+from toolbox.lib.simulation.start import CHANGED, UNCHANGED, WARM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolbox.lib.butane.translate import IgnitionConfig
+    from toolbox.lib.simulation.plan import Plan
+    from toolbox.lib.simulation.start import Running, Starter
+
+NOTHING = "nothing on it differs but what it remembers of its config"
+
+
+def settle(
+    starter: Starter, plans: Sequence[Plan], machines: Sequence[Running]
+) -> tuple[Running, ...]:
+    """Change the machines whose config is another one by now.
+
+    Args:
+        starter: What brought them up.
+        plans: What each machine shall be.
+        machines: The machines, up, in the same order.
+
+    Returns:
+        All machines, with what was changed on them.
+
+    Raises:
+        ToolboxError: Some cannot be changed, or not all of it went well.
+    """
+    configs = {
+        item.host.name: item.config
+        for item, machine in zip(plans, machines, strict=True)
+        if item.changed and machine.config != item.config.sha256
+    }
+    if not configs:
+        return tuple(machines)
+    wanted = [machine for machine in machines if machine.host.name in configs]
+    with step(f"Change {', '.join(configs)}"):
+        try:
+            told = _change(starter, wanted, configs)
+        except ToolboxError as error:
+            # Reason: a machine that cannot become what is wanted can always be made anew.
+            error.hint = error.hint or "a new machine: invoke sim --fresh"
+            raise
+    return tuple(
+        replace(
+            machine,
+            config=configs[machine.host.name].sha256,
+            action=CHANGED if machine.action == UNCHANGED else machine.action,
+            changes=told[machine.host.name],
+        )
+        if machine.host.name in configs
+        else machine
+        for machine in machines
+    )
+
+
+def _change(
+    starter: Starter, machines: Sequence[Running], configs: Mapping[str, IgnitionConfig]
+) -> dict[str, tuple[str, ...]]:
+    """Change machines and say what changes; return that by the names of their hosts."""
+    with ExitStack() as sessions:
+        begun = [_reached(starter, machine, sessions) for machine in machines]
+        seen = reconfigure.prospects(begun, configs, change.DIRECT)
+        for prospect in seen:
+            # Reason: of a machine that has nothing yet, all that it gets is no news.
+            if prospect.plan.base is None:
+                continue
+            for line in words.lines(prospect.plan) or [NOTHING]:
+                note(f"{prospect.name}: {line}")
+        pairs = list(zip(begun, seen, strict=True))
+        reconfigure.carry_out(starter.where, pairs, change.DIRECT)
+    return {item.name: tuple(words.lines(item.plan, diffs=False)) for item in seen}
+
+
+def _reached(starter: Starter, machine: Running, sessions: ExitStack) -> Reached:
+    name = machine.host.name
+    place = starter.told.files(name)
+    return Reached(
+        Target(machine.host, machine.endpoint, place, simulated=True),
+        sessions.enter_context(remote(starter.ssh, name)),
+        starter.ssh,
+        starter.where.vault(name, starter.identity.provision_key),
+        new=machine.action == WARM,
+    )

@@ -1,0 +1,173 @@
+"""A stack's outputs, read from the state that the engine wrote, without the engine.
+
+The engine seals a secret with AES-256-GCM; the key is made of the passphrase and a salt by a
+million rounds of PBKDF2, which take half a second and more. That key, and nothing else, is kept
+in the private folder for what must not outlive the habitat: in memory, as a rule. A key made by
+fewer rounds, or the opened secrets, would make a copy of the state easier to open; this one opens
+it for whoever could read that folder, who could read the memory of our programs as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.files import private_directory, runtime_dir, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolbox.lib.core.secret import Secret
+
+ROUNDS = 1_000_000
+KEY_BYTES = 32
+VERSION = "v1"
+PROOF = b"pulumi"
+"""What the engine seals to tell whether a passphrase is the right one."""
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, is none
+STACK = "pulumi:pulumi:Stack"
+MASKED = "[secret]"
+"""What the engine's own command prints in place of a secret."""
+
+
+class Unreadable(ToolboxError):
+    """A state has another form than the one we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """What a passphrase is checked by.
+
+    Attributes:
+        text: As the state has it, ``v1:salt:v1:nonce:sealed``.
+    """
+
+    text: str
+
+    @property
+    def salt(self) -> bytes:
+        return base64.b64decode(self.text.split(":")[1])
+
+    def opens(self, key: bytes) -> bool:
+        try:
+            return _open(key, self.text.split(":", 2)[2]) == PROOF
+        except Unreadable:
+            return False
+
+
+def outputs(state: Path, passphrase: Secret, *, secrets: bool = True) -> dict[str, Any]:
+    """Return a stack's outputs.
+
+    Args:
+        state: The stack's state as the engine wrote it.
+        passphrase: What its secrets are sealed with.
+        secrets: Whether secrets are in clear; masked as the engine does it otherwise.
+
+    Raises:
+        Unreadable: It has another form, or the passphrase is wrong.
+    """
+    try:
+        latest = json.loads(state.read_text())["checkpoint"]["latest"]
+        found = _outputs(latest)
+        if not secrets:
+            return {name: _masked(value) for name, value in found.items()}
+        if not _sealed(found):
+            return found
+        provider = latest["secrets_providers"]
+        if provider["type"] != "passphrase":
+            raise _unreadable(state)
+        lock = _Lock(provider["state"]["salt"])
+        key = _key(lock, passphrase)
+        return {name: _clear(key, value) for name, value in found.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(state) from error
+
+
+def forget(state: Path) -> None:
+    """Forget the key of a state that is about to be removed."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        latest = json.loads(state.read_text())["checkpoint"]["latest"]
+        _remembered(_Lock(latest["secrets_providers"]["state"]["salt"])).unlink(missing_ok=True)
+
+
+def _outputs(latest: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    for resource in latest.get("resources") or ():
+        if resource["type"] == STACK:
+            return dict(resource.get("outputs") or {})
+    return {}
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
+
+
+def _sealed(value: object) -> bool:
+    if isinstance(value, dict):
+        return _is_secret(value) or any(_sealed(item) for item in value.values())
+    return isinstance(value, list) and any(_sealed(item) for item in value)
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if _is_secret(value):
+        return MASKED
+    if isinstance(value, dict):
+        return {name: _masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return value
+
+
+def _clear(key: bytes, value: Any) -> Any:  # noqa: ANN401 - JSON
+    if _is_secret(value):
+        return _clear(key, json.loads(_open(key, value["ciphertext"])))
+    if isinstance(value, dict):
+        return {name: _clear(key, item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_clear(key, item) for item in value]
+    return value
+
+
+def _open(key: bytes, sealed: str) -> bytes:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    version, nonce, text = sealed.split(":")
+    if version != VERSION:
+        message = f"the state has secrets of the form {version}, which is not known here"
+        raise Unreadable(message)
+    try:
+        return AESGCM(key).decrypt(base64.b64decode(nonce), base64.b64decode(text), None)
+    except InvalidTag as error:
+        message = "the passphrase does not open the state"
+        raise Unreadable(message) from error
+
+
+def _key(lock: _Lock, passphrase: Secret) -> bytes:
+    """Return the key of a state; it is remembered for as long as the habitat lasts."""
+    path = _remembered(lock)
+    if path.is_file():
+        key = path.read_bytes()
+        if len(key) == KEY_BYTES and lock.opens(key):
+            return key
+    key = hashlib.pbkdf2_hmac("sha256", passphrase.reveal().encode(), lock.salt, ROUNDS, KEY_BYTES)
+    if not lock.opens(key):
+        message = "the passphrase does not open the state"
+        raise Unreadable(message)
+    write_atomic(path, key, mode=0o600)
+    return key
+
+
+def _remembered(lock: _Lock) -> Path:
+    """Return the file that a state's key is kept in."""
+    name = hashlib.sha256(lock.text.encode()).hexdigest()
+    return private_directory(runtime_dir() / "keys") / name
+
+
+def _unreadable(state: Path) -> Unreadable:
+    return Unreadable(f"{state} has another form than the one that is known here")
