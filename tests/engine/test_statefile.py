@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.profile import Profile
+from toolbox.lib.pki.plan import Plan, Subject
 from toolbox.lib.stack import identity, statefile
 from toolbox.lib.stack.workspace import Workspace
 
@@ -24,7 +26,8 @@ pytestmark = [
 def test_outputs(habitat: Path) -> None:
     """Secrets in clear and masked, nested ones as well, and known without the engine."""
     workspace = Workspace("example", habitat / "pulumi", Secret("correct horse"))
-    program = identity.program("example", [identity.Subject("web", ("web.example.test",))])
+    web = Subject("web", ("web.example.test",))
+    program = identity.program(Plan("example", "example.test", Profile(), (web,)))
     workspace.up("sim", program)
     state = workspace._state("sim")
 

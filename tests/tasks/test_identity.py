@@ -98,7 +98,7 @@ def test_renew(invoke: Callable[..., Any]) -> None:
     assert planned.out.splitlines()[2:] == ["web-tls  made anew"]
     assert "nothing was changed" in planned.err
     assert "nothing was changed" in unanswered.err
-    assert "next: apply the new configs of web" in done.err
+    assert "next: invoke host.apply web brings them to the machines" in done.err
     assert data["items"] == [{"what": "web-tls", "change": "made anew"}]
 
 

@@ -163,9 +163,8 @@ def renew(  # noqa: PLR0913 - a task's parameters are its options
         show.emit("identity.renew", _changed(changes))
     touched = _touched(project, changes)
     if touched:
-        show.next_step(
-            f"apply the new configs of {', '.join(touched)}: they have the new ones in them"
-        )
+        words = f"{show.program()} host.apply {' '.join(touched)}"
+        show.next_step(f"{words} brings them to the machines")
 
 
 @task(

@@ -106,8 +106,3 @@ def test_held(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert keys.held(project).hosts["web"].ssh_host_public_key == "public"
     assert keys.held(project) == standin.identity(["web"])
-
-
-def test_subjects(project: Project) -> None:
-    """A host's certificate carries its full name first."""
-    assert keys.subjects(project)[0].names == ("web.x", "web")

@@ -44,15 +44,10 @@ class Environment:
         its own, so that what one template does to them no other one sees.
         """
         if not self._packed:
-            shared = {
-                name: _revealed(value)
-                for name, value in self.names.items()
-                if isinstance(value, dict | list)
-            }
+            shared = {name: value for name, value in self.names.items() if _is_shared(value)}
             self._packed.append(pickle.dumps(shared))
         clear = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in self.names.items()
+            name: _revealed(value) for name, value in self.names.items() if not _is_shared(value)
         }
         # Reason: it is what makes a copy in the least time, and a project has many templates.
         copied: dict[str, Any] = pickle.loads(self._packed[0])  # noqa: S301 - made by ourselves
@@ -143,3 +138,8 @@ def _secrets(value: object) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _secrets(item)
+
+
+def _is_shared(value: object) -> bool:
+    """Tell whether a value has others in it, none of which is a secret: those are not pickled."""
+    return isinstance(value, dict | list) and next(_secrets(value), None) is None

@@ -97,6 +97,7 @@ def _simulated(
                 ports.LOOPBACK,
                 doors[host.name],
                 identity.hosts[host.name].ssh_host_public_key,
+                authority=identity.ssh.host,
             ),
             told.files(host.name),
             simulated=True,
@@ -109,5 +110,11 @@ def _simulated(
 def _real(host: Host, identity: Identity) -> Target | None:
     if not host.address:
         return None
-    key = identity.hosts[host.name].ssh_host_public_key
-    return Target(host, Endpoint(host.name, host.address, host.ssh_port, key), (), simulated=False)
+    endpoint = Endpoint(
+        host.name,
+        host.address,
+        host.ssh_port,
+        identity.hosts[host.name].ssh_host_public_key,
+        authority=identity.ssh.host,
+    )
+    return Target(host, endpoint, (), simulated=False)
