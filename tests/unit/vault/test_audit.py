@@ -59,7 +59,10 @@ def test_short_in_base64(text: str, before: str) -> None:
         (b"x" + gzip.compress(TEXT.encode(), mtime=0), "gzip"),
         (base64.b64encode(gzip.compress(TEXT.encode(), mtime=0)), "base64 gzip"),
         (quote(base64.b64encode(TEXT.encode())).encode(), "base64"),
-        (b"data:;base64," + base64.b64encode(gzip.compress(b"a: " + TEXT.encode(), mtime=0)), "base64 gzip"),
+        (
+            b"data:;base64," + base64.b64encode(gzip.compress(b"a: " + TEXT.encode(), mtime=0)),
+            "base64 gzip",
+        ),
     ],
 )
 def test_packed(data: bytes, how: str) -> None:

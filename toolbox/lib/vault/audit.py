@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SHORTEST = 8
 """Characters of the shortest text that is searched for; shorter ones stand everywhere by chance."""
 
+LONG = 2 * disguise.SHORTEST_RUN
+"""Bytes of a text that is long enough to be found where Base64 is unpacked."""
+
 LARGEST = 32 << 20
 """Bytes of the largest file that is searched; disks and memory of machines are larger."""
 
@@ -48,7 +51,7 @@ class Canary:
     Attributes:
         name: What it is called in findings.
         parts: Texts by which it is known.
-        packed: The same in Base64, in each of the three alignments.
+        packed: Short ones in Base64, in each of the three alignments.
     """
 
     name: str
@@ -118,12 +121,17 @@ def search(data: bytes, wanted: Sequence[Canary], where: str) -> list[Leak]:
         wanted: What to look for.
         where: The place, for the leaks.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, list[bytes]] = {}
     for how, text in disguise.layers(data):
+        texts.setdefault(how, []).append(text)
+    found: dict[str, str] = {}
+    for how, some in texts.items():
+        # Reason: looking once through a long text is quicker than many times through short ones.
+        joined = b"\n".join(some)
         for canary in wanted:
-            if canary.name not in found and any(part in text for part in canary.parts):
+            if canary.name not in found and any(part in joined for part in canary.parts):
                 found[canary.name] = how
-            elif canary.name not in found and any(part in text for part in canary.packed):
+            elif canary.name not in found and any(part in joined for part in canary.packed):
                 found[canary.name] = f"{how} base64".strip()
     return [Leak(name, where, how) for name, how in found.items()]
 
@@ -201,8 +209,8 @@ def _canary(name: str, text: bytes) -> Canary:
         if len(line) >= SHORTEST and not line.startswith((b"-----", OPENSSH))
     ]
     parts = tuple(dict.fromkeys(line for line in kept if line not in public))
-    # Reason: the line ends of a whole text are part of what Base64 packs, so lines are packed.
-    packed = tuple(form for part in parts for form in _packed(part))
+    # Reason: longer ones are found where Base64 is unpacked; in short ones it is not recognized.
+    packed = tuple(form for part in parts if len(part) < LONG for form in _packed(part))
     return Canary(name, parts, packed)
 
 

@@ -21,12 +21,16 @@ DEPTH = 4
 LARGEST = 64 << 20
 """Bytes that one gzip stream may become."""
 
+SHORTEST_RUN = 16
+"""Signs of Base64 that are unpacked at least; what is shorter may be any word."""
+
 GZIP = b"\x1f\x8b\x08"
 GZIP_BITS = 16 + zlib.MAX_WBITS
+SIGN = rb"[A-Za-z0-9+/_-]"
+# Reason: lines of one text may be indented, as in YAML, and the last one may be short.
 RUN = re.compile(
-    # Reason: lines of one text may be indented, as in YAML, and the last one may be short.
-    rb"[A-Za-z0-9+/_-]{16,}(?:(?:\s{1,80}|\\n)[A-Za-z0-9+/_-]{16,})*"
-    rb"(?:(?:\s{1,80}|\\n)[A-Za-z0-9+/_-]{1,15})?"
+    rb"%(sign)s{%(least)d,}(?:(?:\s{1,80}|\\n)%(sign)s{%(least)d,})*"
+    rb"(?:(?:\s{1,80}|\\n)%(sign)s{1,%(least)d})?" % {b"sign": SIGN, b"least": SHORTEST_RUN}
 )
 BREAK = re.compile(rb"\s|\\n")
 PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
