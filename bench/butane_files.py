@@ -3,7 +3,8 @@
     python bench/butane_files.py FOLDER
 
 Each file is translated by both, with and without --strict, as MachineConfig and raw, with its own
-folder as --files-dir. Both must accept it or refuse it, and make the same bytes of it. A refusal
+folder as --files-dir. Both must accept it or refuse it, and make the same bytes of it. So must
+Butane of what a host gets of it: read, merged with nothing and written anew. A refusal
 must name a line, and the line that Butane names where it tells one with a path; that of an invalid
 unit may be more exact. What differs is printed; without differences the exit code is 0.
 """
@@ -25,8 +26,10 @@ if __name__ == "__main__":
     # Reason: the library of this checkout is meant, wherever another one is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from toolbox.lib.butane import merge, origins
 from toolbox.lib.butane.standalone import Options, translate
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.inventory import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +45,9 @@ BAD_UNIT = "invalid unit content"
 
 INCONSISTENT = "Line and column reporting may be inconsistent"
 """What Butane says when it does not trust its own lines: of aliases, for one."""
+
+OURS = {"several-documents", "duplicate-entry"}
+"""What is refused in a file of a host though Butane takes it, as it does not read or mean it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,24 @@ def compare(path: Path, *, strict: bool, raw: bool, verbose: bool = False) -> Co
     return Compared(accepted=True, differences=differences)
 
 
+def rewritten(path: Path) -> Iterator[str]:
+    """Yield how a file is another one once it is read, merged with nothing and written anew."""
+    before = _strict(path.read_bytes(), path)
+    node, mistakes = document.parse(path.read_bytes().decode(errors="replace"), str(path))
+    wrong = [*mistakes, *(merge.duplicates(node) if isinstance(node, document.Table) else ())]
+    if isinstance(node, document.Table) and not wrong:
+        after = _strict(origins.write(merge.merge([node]))[0].encode(), path)
+        if (before.stdout, before.returncode) != (after.stdout, after.returncode):
+            yield f"a host gets another config of it: {after.stderr.decode(errors='replace')}"
+    elif before.returncode == 0 and not OURS & {item.code for item in wrong}:
+        yield f"only for a host it is refused: {[item.render() for item in wrong]}"
+
+
+def _strict(config: bytes, path: Path) -> subprocess.CompletedProcess[bytes]:
+    command = ["butane", "--strict", "--raw", "--files-dir", path.parent]
+    return subprocess.run(command, input=config, capture_output=True, check=False)
+
+
 def _lines(stderr: bytes, findings: tuple[Finding, ...]) -> Iterator[str]:
     """Yield where lines are missing or other ones than Butane's."""
     said = stderr.decode(errors="replace")
@@ -121,6 +145,11 @@ def main() -> int:
             for difference in compared.differences:
                 way = f"{'--strict ' if strict else ''}{'--raw ' if raw else ''}"
                 print(f"{path}: {way}{difference}")
+            if strict and raw:
+                anew = list(rewritten(path))
+                differences += len(anew)
+                for difference in anew:
+                    print(f"{path}: {difference}")
             if not strict and not raw:
                 (accepted if compared.accepted else refused)[kind] += 1
     for kind in sorted({*accepted, *refused}):

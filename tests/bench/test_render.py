@@ -53,7 +53,9 @@ def test_ratios() -> None:
     processors = len(os.sched_getaffinity(0))
     many = {"seconds": 3.0, "python": 1.0, "programs": processors - 1.0}
 
-    ratios = bench.ratios(one, many)
+    slow = {"seconds": 9.0, "python": 0.5, "programs": 0.6}
+
+    ratios = bench.ratios([slow, one], [many, slow | {"programs": 99.0}])
 
     assert ratios["clock"] == 3.0
     assert ratios["processor"] == processors / min(bench.HOSTS, processors)

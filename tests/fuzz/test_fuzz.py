@@ -26,6 +26,10 @@ from urllib.parse import quote
 
 import pytest
 
+if __name__ == "__main__":
+    # Reason: the library of this checkout is meant, wherever another one is installed.
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from toolbox.lib.butane import complaint, dataurl, local, merge, origins, template
 from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError

@@ -24,6 +24,24 @@ def test_ruff_check(repository: Any) -> None:
 
 
 @pytest.mark.needs("ruff")
+def test_r_2_1_module_import(repository: Any, tmp_path: Path) -> None:
+    """What needs a newer Python than the oldest that is promised is seen, and nothing does."""
+    newer = tmp_path / "newer.py"
+    newer.write_text("""f"{'\\\\n'.join([])}"\n""")
+    settings = tomllib.loads((repository.root / "pyproject.toml").read_text())
+    oldest = settings["project"]["requires-python"].removeprefix(">=").replace(".", "")
+    assert settings["tool"]["ruff"]["target-version"] == f"py{oldest}"
+    words = ("check", "--isolated", "--no-cache", f"--target-version=py{oldest}")
+
+    content, said = repository.judged_by("ruff", *words, newer)
+
+    assert not content
+    assert "invalid-syntax" in said
+    content, said = repository.judged_by("ruff", *words, "--select=E902", *PYTHON)
+    assert content, said
+
+
+@pytest.mark.needs("ruff")
 def test_ruff_format(repository: Any) -> None:
     """Everything is formatted as ruff does it."""
     content, said = repository.judged_by("ruff", "format", "--check", *PYTHON)

@@ -15,6 +15,7 @@ import pytest
 
 from toolbox.lib.butane.standalone import Options, translate
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.inventory.document import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,3 +88,21 @@ def test_differences_are_seen(
     assert code == 1
     assert "a.bu: other bytes come out" in told
     assert "b.bu: only Butane refuses it" in told
+
+
+def test_differences_of_hosts_are_seen(
+    driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is it when a host would get another config, or one of them none."""
+    path = tmp_path / "a.bu"
+    path.write_text("variant: fcos\nversion: 1.6.0\n")
+    assert not list(driver.rewritten(path))
+
+    monkeypatch.setattr(driver.origins, "write", lambda _: ("variant: fcos\n", None))
+    (told,) = driver.rewritten(path)
+    assert told.startswith("a host gets another config of it: ")
+
+    mistake = Place("a.bu").finding("yaml-tag", "wrong")
+    monkeypatch.setattr(driver.document, "parse", lambda *_: (None, [mistake]))
+    (told,) = driver.rewritten(path)
+    assert told.startswith("only for a host it is refused: ['a.bu: error[yaml-tag]")

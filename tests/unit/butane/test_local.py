@@ -11,7 +11,12 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 
+from toolbox.lib.butane.layers import Layer
+from toolbox.lib.butane.local import resolve
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Workbench
 
 HEAD = "variant: fcos\nversion: 1.5.0\n"
@@ -84,8 +89,19 @@ def test_r_2_1_join_paths_a_sibling_with_the_same_beginning(bare: Workbench) -> 
     assert "error[local-escape]" in finding
 
 
+def test_r_2_1_join_paths_is_where_a_path_leads(tmp_path: Path) -> None:
+    """What is returned has no dots and no links in it, so that nobody has to look again."""
+    (tmp_path / "project/folder").mkdir(parents=True)
+    (tmp_path / "project/folder/x").write_text("")
+    (tmp_path / "project/link").symlink_to("folder")
+    (tmp_path / "way").symlink_to("project")
+    layer = Layer("host", tmp_path / "way", tmp_path / "way")
+    for written in ("folder/x", "./link/./x", "/folder/../folder/x", "link/../folder/x"):
+        assert resolve(layer, written) == tmp_path / "project/folder/x"
+
+
 @pytest.mark.parametrize("link", ["x", "folder"])
-def test_links_out_of_the_project(bare: Workbench, link: str) -> None:
+def test_r_2_1_join_paths_links_out_of_the_project(bare: Workbench, link: str) -> None:
     """A link out of the project is refused, be it the file or a folder on the way."""
     outside = bare.root.parent / "outside"
     outside.mkdir()

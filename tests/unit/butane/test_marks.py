@@ -52,6 +52,17 @@ def files(*texts: str) -> Any:
     return laid(*(f"storage: {{files: {text}}}" for text in texts))["storage"]["files"]
 
 
+def test_r_2_1_merge_dict_struct_lists_are_shortened_and_replaced() -> None:
+    """Of a list without names an item is taken away, or all of it is another one."""
+    below = "kernel_arguments: {should_exist: [a, b, c]}"
+    assert laid(below, "kernel_arguments: {should_exist: [!reset b]}") == {
+        "kernel_arguments": {"should_exist": ["a", "c"]}
+    }
+    assert laid(below, "kernel_arguments: {should_exist: !override [d]}") == {
+        "kernel_arguments": {"should_exist": ["d"]}
+    }
+
+
 BELOW = "[{path: /a, mode: 1, contents: {inline: x}}, {path: /b, mode: 2}]"
 
 

@@ -71,6 +71,50 @@ def test_c_2_1_merge_butane_dicts_users_merge_by_name() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lists", "name"),
+    [
+        ("passwd.groups", "name"),
+        ("storage.disks", "device"),
+        ("storage.filesystems", "device"),
+        ("storage.raid", "name"),
+        ("storage.luks", "name"),
+        ("storage.directories", "path"),
+        ("storage.links", "path"),
+    ],
+)
+def test_c_2_1_merge_butane_dicts_everything_by_its_key(lists: str, name: str) -> None:
+    """What a later layer says of a thing is laid over what was said of it; another one is added."""
+    section, kind = lists.split(".")
+    found = merged(
+        f"{section}: {{{kind}: [{{{name}: a, x: 1, y: 1}}]}}",
+        f"{section}: {{{kind}: [{{{name}: b, x: 2}}, {{{name}: a, x: 3}}]}}",
+    )[section][kind]
+    assert found == [{name: "a", "x": 3, "y": 1}, {name: "b", "x": 2}]
+
+
+def test_c_2_1_merge_butane_dicts_partitions() -> None:
+    """A partition of a disk is known by its label, or by its number where it has none."""
+    below = "storage: {disks: [{device: a, partitions: [{label: x, size_mib: 1}, {number: 2}]}]}"
+    above = "storage: {disks: [{device: a, partitions: [{number: 2, size_mib: 3}, {label: x}]}]}"
+    assert merged(below, above)["storage"]["disks"][0]["partitions"] == [
+        {"label": "x", "size_mib": 1},
+        {"number": 2, "size_mib": 3},
+    ]
+
+
+def test_r_2_1_butane_clevis_to_json_clevis_keeps_every_device() -> None:
+    """Devices that are unlocked each in its own way stay beside each other."""
+    root = "boot_device: {luks: {tpm2: true, tang: [{url: u, thumbprint: t}]}}"
+    var = "storage: {luks: [{name: var, clevis: {tpm2: true}}, {name: srv, clevis: {tpm2: true}}]}"
+    found = merged(root, var, "storage: {luks: [{name: srv, clevis: {threshold: 2}}]}")
+    assert found["boot_device"]["luks"]["tang"] == [{"url": "u", "thumbprint": "t"}]
+    assert found["storage"]["luks"] == [
+        {"name": "var", "clevis": {"tpm2": True}},
+        {"name": "srv", "clevis": {"tpm2": True, "threshold": 2}},
+    ]
+
+
 def test_r_2_1_merge_dict_struct_keeps_order() -> None:
     """Overriding a thing does not move it."""
     merged_files = files("[{path: /a}, {path: /b}]", "[{path: /b, mode: 1}, {path: /a, mode: 2}]")

@@ -9,7 +9,10 @@ import pytest
 
 from toolbox.lib.butane.render import render
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.document import value
 from toolbox.lib.inventory.load import load
+from toolbox.lib.pki.identity import HostIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from conftest import Workbench
 
 CANARIES = ("c3NoLWhvc3Qta2V5LWNhbmFyeQ==", "dGxzLWtleS1jYW5hcnk=", "cHJvdmlzaW9uLWtleS1jYW5hcnk=")
+HEAD = "variant: fcos\nversion: 1.5.0\n"
 MAIN = """\
 variant: fcos
 version: 1.5.0
@@ -89,6 +93,34 @@ def test_mistakes_with_secrets_do_not_print_them(bench: Workbench, source: str) 
     findings = bench.write({"main.bu": source}).refusal()
     assert findings
     assert not any(canary[:12] in line for canary in CANARIES for line in findings)
+
+
+def test_c_2_4_security_layer_keys_of_others(bench: Workbench) -> None:
+    """A host gets its own keys, and neither those of another host nor any that signs or logs in."""
+    other = HostIdentity(Secret("other-ssh"), "other-public", Secret("other-tls"), "other-chain")
+    identity = replace(bench.identity, hosts={**bench.identity.hosts, "db": other})
+    (bench.root / "hosts/db.yaml").write_text("")
+    bench.write({"main.bu": f"{HEAD}x-all: {{{{ [self, TLS_KEY] | string | tojson }}}}\n"})
+    project = load(bench.root)
+    texts = {}
+    for host in project.hosts:
+        with render(project, host, identity) as config:
+            texts[host.name] = config.text.reveal()
+            assert not {"CA_KEY", "PROVISION_KEY"} & config.environment.names.keys()
+    assert "other-" not in texts["web"]
+    assert "other-tls" in texts["db"]
+    assert not any(canary in texts["db"] for canary in CANARIES)
+    assert CANARIES[2] not in texts["web"]
+
+
+@pytest.mark.parametrize("key", ["{{ HOSTNAME }}{% if", "a: [b, {c\n#d\n", "'\"\\\t\u2028"])
+def test_c_2_4_security_layer_keys_are_no_text_of_a_template(bench: Workbench, key: str) -> None:
+    """A key arrives as it is, though it reads like a template or like YAML."""
+    own = replace(bench.identity.hosts["web"], tls_key=Secret(key))
+    project = load(bench.root)
+    with render(project, project.hosts[0], replace(bench.identity, hosts={"web": own})) as config:
+        files = value(config.merged)["storage"]["files"]
+    assert [item["contents"]["inline"] for item in files if "server.key" in item["path"]] == [key]
 
 
 def test_names(bare: Workbench) -> None:

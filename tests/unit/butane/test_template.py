@@ -87,6 +87,7 @@ def test_r_2_1_jinja_run_refuses_undefined_names() -> None:
     [
         "{{ x }}",
         "{{ x.y.z }}",
+        "{{ x.record }}",
         "{{ x[1] + 2 }}",
         "{{ 'a' ~ x }}",
         "{{ x() }}",
@@ -143,6 +144,21 @@ def test_mistakes(source: str, expected: str) -> None:
     """Every other mistake has its line too."""
     (finding,) = refused(source)
     assert finding.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("{{ not }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{{ .Names }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{{ a b }}", "braces that are no template's stand between {% raw %} and {% endraw %}"),
+        ("{% for x in y %}{% if x %}", "close it with {% endif %}"),
+    ],
+)
+def test_hints_of_what_cannot_be_read(source: str, hint: str) -> None:
+    """Who meant no template, or has left a block open, is told what to write."""
+    (finding,) = refused(source)
+    assert finding.endswith(f"\n  hint: {hint}")
 
 
 def test_lines_through_loops_and_conditions() -> None:

@@ -43,6 +43,19 @@ def test_scalars_as_butane_reads_them(text: str, expected: object) -> None:
     assert type(value(node)["key"]) is type(expected)
 
 
+def test_byte_order_marks() -> None:
+    """A mark is passed over at the beginning, and a character of its word everywhere else."""
+    node, findings = parse("\ufeffa: 1\n\ufeffb: &x [\ufeff, '\ufeff\ue000']\nc: *x\n", "x.yaml")
+    assert not findings
+    assert value(node) == {
+        "a": 1,
+        "\ufeffb": ["\ufeff", "\ufeff\ue000"],
+        "c": ["\ufeff", "\ufeff\ue000"],
+    }
+    node, (finding,) = parse("a: 1\n\ufeff\n", "x.yaml")
+    assert (node, finding.code) == (None, "yaml-syntax")
+
+
 def test_keys_stay_texts() -> None:
     """A key is never a boolean or a number."""
     node, _ = parse("on: 1\nyes: 2\n80: 3\n", "x.yaml")

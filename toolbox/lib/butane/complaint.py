@@ -45,6 +45,7 @@ HINTS = (
     ("path not absolute", "begin it with /"),
     ("has no install section", "add an [Install] section, or leave enabled out"),
     ("invalid url scheme", "such as https: or data:; a text belongs into inline"),
+    ("\ufeff", "an invisible byte order mark (U+FEFF) stands in it: type it anew"),
     ("local file paths are relative", "name their folder: --files-dir DIR"),
 )
 HEAD = "begin with variant: fcos and version: 1.6.0"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,10 @@ def _pattern(
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     written = text(name, pattern)
     try:
-        return re.compile(written, flags)
+        with warnings.catch_warnings():
+            # Reason: what a later Python may read otherwise is no matter of who wrote the template.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(written, flags)
     except re.error as error:
         message = f"{name}: {written!r} is no pattern: {error}"
         raise FilterError(message, "regex_escape takes characters as they are") from error

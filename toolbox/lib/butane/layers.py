@@ -32,17 +32,22 @@ class Layer:
 
     Attributes:
         label: The folder as a person knows it, such as ``hosts/web``.
-        folder: The folder itself.
-        boundary: Nothing outside of this folder is read, whatever links say.
+        folder: The folder itself, with no links in it.
+        boundary: Nothing outside of this folder is read, whatever links say; no links in it, too.
     """
 
     label: str
     folder: Path
     boundary: Path
 
+    def __post_init__(self) -> None:
+        """Follow the links, once for all files of the folder."""
+        object.__setattr__(self, "folder", real(self.folder))
+        object.__setattr__(self, "boundary", real(self.boundary))
+
     def holds(self, path: Path) -> bool:
         """Tell whether a path, all links followed, is inside the boundary."""
-        return real(path).is_relative_to(real(self.boundary))
+        return inside(real(path), self.boundary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import os
 import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.butane import layers, selinux, template, times
@@ -210,27 +211,45 @@ def resolve(layer: Layer, local: str, *, folder: bool = False) -> Path:
         message = f"{local} leads out of {layer.label}"
         hint = f"put the file into {layer.label}, or link it there from the project"
         raise LocalError(message, "local-escape", hint)
-    path = layer.folder / clean
+    path = f"{layer.folder}/{clean}"
     try:
-        real = layers.real(path)
-        inside = layers.inside(real, layers.real(layer.boundary))
+        real = _followed(str(layer.folder), clean)
+        mode = _mode(real)
     except (OSError, RuntimeError, ValueError) as error:
         # Reason: links in a circle, names too long, or with characters that no name has.
         message = f"{local!r} is no path that can be followed"
         raise LocalError(message, "missing-local") from error
-    if not inside:
+    if not layers.inside(real, layer.boundary):
         message = f"{local} is a link out of {layer.boundary}"
         raise LocalError(message, "local-escape", "copy it into the project")
-    if not os.path.lexists(path):
+    if not mode and not os.path.lexists(path):
         message = f"there is no {layer.label}/{clean}"
         raise LocalError(message, "missing-local", _nearest(layer, clean))
-    if not (path.is_dir() if folder else path.is_file()):
+    if not (S_ISDIR(mode) if folder else S_ISREG(mode)):
         message = f"{layer.label}/{clean} is no {'folder' if folder else 'file'}"
         raise LocalError(message, "missing-local")
-    if not os.access(path, os.R_OK):
+    if not os.access(real, os.R_OK):
         message = f"{layer.label}/{clean} may not be read"
         raise LocalError(message, "unreadable", f"chmod u+r {path}")
     return real
+
+
+def _mode(path: Path) -> int:
+    """Return what kind of thing a path is and who may use it, as stat(2) tells; 0 of nothing."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _followed(folder: str, clean: str) -> Path:
+    """Return where a path leads, all links below a folder that has none in it followed."""
+    path = folder.rstrip("/")
+    for name in clean.split("/"):
+        path += f"/{name}"
+        if os.path.islink(path):  # noqa: PTH114 - there are very many, and pathlib is slow
+            return layers.real(Path(folder, clean))
+    return Path(path)
 
 
 def _clean(local: str) -> str:

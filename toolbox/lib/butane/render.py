@@ -21,7 +21,7 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.document import Items, Place, Scalar, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolbox.lib.butane.environment import Environment
@@ -62,21 +62,29 @@ class ButaneConfig:
     made: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
 
-def source_of(config: ButaneConfig, path: Path) -> str | None:
-    """Return the name in the project of a staged file, None for one that was rendered.
+def names_of_sources(config: ButaneConfig) -> Callable[[Path], str | None]:
+    """Return what tells the name in the project of a staged file, None for one that was rendered.
 
     Args:
-        config: As `render` gives it, while its block lasts.
-        path: A path below its `files_dir`.
+        config: As `render` gives it, while its block lasts; paths are below its `files_dir`.
     """
-    real = path.parent.resolve() / path.name
+    tops: dict[str, str] = {}
     for layer in config.layers:
-        boundary, folder = layer.boundary.resolve(), layer.folder.resolve()
-        if real.is_relative_to(folder):
-            return f"{layer.label}/{real.relative_to(folder)}"
-        if real.is_relative_to(boundary):
-            return str(real.relative_to(boundary))
-    return None
+        tops.setdefault(f"{layer.folder}/", f"{layer.label}/")
+        tops.setdefault(f"{layer.boundary}/", "")
+    folders: dict[Path, Path] = {}
+
+    def name(path: Path) -> str | None:
+        folder = path.parent
+        if folder not in folders:
+            folders[folder] = real(folder)
+        written = f"{folders[folder]}/{path.name}/"
+        for top, label in tops.items():
+            if written.startswith(top):
+                return f"{label}{written.removeprefix(top)}".rstrip("/") or "."
+        return None
+
+    return name
 
 
 @contextmanager

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # Reason: a mark is never mistaken for something written, as nobody knows this before.
 NONCE = os.urandom(6).hex()
-MARK = re.compile(f"\0{NONCE}:([0-9]+)\1")
+MARKED = f"\0{NONCE}:"
+MARK = re.compile(f"{MARKED}([0-9]+)\1")
 BLANKS = "\x1c\x1d\x1e\x1f"
 """What Jinja takes for blanks, and nobody writes."""
 
@@ -56,6 +57,7 @@ MOST_CODES = 10_000
 _CODES: dict[str, CodeType] = {}
 """Code of templates, by the hashes of their sources."""
 
+OPEN = re.compile(r"block that needs to be closed is '(\w+)'")
 UNKNOWN = re.compile(r"No (filter|test) named '(.+?)'")
 
 
@@ -269,14 +271,17 @@ def _unmarked(output: str, source: str, file: str) -> Rendered:
     text: list[str] = []
     lines: list[int] = []
     current = 1
-    for line in output.split("\n"):
-        marks = list(MARK.finditer(line))
-        if marks and marks[0].start() == 0:
-            current = int(marks[0][1])
+    for marked in output.split("\n"):
+        line = marked
+        if line.startswith(MARKED):
+            # Reason: most lines have one mark, which begins them.
+            number, _, line = line.removeprefix(MARKED).partition("\1")
+            current = int(number)
         lines.append(current)
-        if marks:
-            current = int(marks[-1][1])
-        text.append(MARK.sub("", line))
+        if MARKED in line:
+            current = int(MARK.findall(line)[-1])
+            line = MARK.sub("", line)
+        text.append(line)
     return Rendered(tuple(text), tuple(source.split("\n")), file, tuple(lines))
 
 
@@ -286,30 +291,37 @@ def _recorder(file: str, names: Mapping[str, Any], findings: list[Finding]) -> t
     So one rendering finds all undefined names that are used, and none that are only asked
     for with ``is defined`` or ``default``.
     """
-    from jinja2 import Undefined
 
-    def record(undefined: Undefined) -> None:
+    def record(undefined: object) -> None:
         finding = _undefined_finding(undefined, file, names)
         if finding not in findings:
             findings.append(finding)
 
+    return type("Recorder", (_recording(),), {"__slots__": (), "_record": record})
+
+
+@cache
+def _recording() -> type:
+    """Return what all recorders are; a class with so many methods takes long to make."""
+    from jinja2 import Undefined
+
     def note(result: Callable[[object], object]) -> Callable[..., object]:
-        def method(self: Undefined, *_: object, **__: object) -> object:
-            record(self)
+        def method(self: Any, *_: object, **__: object) -> object:  # noqa: ANN401 - a recorder
+            self._record()
             return result(self)
 
         return method
 
-    def attribute(self: Undefined, name: str) -> object:
+    def attribute(self: Any, name: str) -> object:  # noqa: ANN401 - a recorder
         if name.startswith("__"):
             raise AttributeError(name)
-        record(self)
+        self._record()
         return self
 
     methods: dict[str, object] = {"__slots__": (), "__getattr__": attribute}
     for names_of, result in OPERATIONS.items():
         methods |= {f"__{name}__": note(result) for name in names_of}
-    return type("Recorder", (Undefined,), methods)
+    return type("Recording", (Undefined,), methods)
 
 
 def _undefined_finding(undefined: Any, file: str, names: Mapping[str, Any]) -> Finding:  # noqa: ANN401 - Jinja's attributes are not public
@@ -353,7 +365,7 @@ def _line_of(trace: TracebackType | None) -> int | None:
 
 def _syntax_finding(error: Any, file: str, jinja: Jinja) -> Finding:  # noqa: ANN401 - TemplateSyntaxError
     message = str(error.message)
-    hint = None
+    hint = _syntax_hint(message)
     unknown = UNKNOWN.match(message)
     if unknown:
         known = jinja.filters if unknown[1] == "filter" else jinja.tests
@@ -361,3 +373,13 @@ def _syntax_finding(error: Any, file: str, jinja: Jinja) -> Finding:  # noqa: AN
         hint = f"did you mean {close}?" if close else None
     code = f"unknown-{unknown[1]}" if unknown else "template-syntax"
     return Place(file, error.lineno).finding(code, message.rstrip("."), hint, Severity.ERROR)
+
+
+def _syntax_hint(message: str) -> str | None:
+    """Return what to do about a template that Jinja cannot read."""
+    open_ = OPEN.search(message)
+    if open_:
+        return f"close it with {{% end{open_[1]} %}}"
+    if "unexpected" in message or "expected token" in message:
+        return "braces that are no template's stand between {% raw %} and {% endraw %}"
+    return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.butane import badunit, complaint
 from toolbox.lib.butane.bootstrap import HASH_FILE
 from toolbox.lib.butane.local import is_local
-from toolbox.lib.butane.render import refusal, source_of
+from toolbox.lib.butane.render import names_of_sources, refusal
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
@@ -176,7 +176,7 @@ def _unit(config: ButaneConfig, path: str, found: Finding) -> badunit.Unit | Non
     if is_local(path.rpartition(".")[2]):
         file = config.files_dir / text
         unit = file.read_bytes().decode(errors="replace") if file.is_file() else ""
-        return badunit.Unit(unit, file=source_of(config, file))
+        return badunit.Unit(unit, file=names_of_sources(config)(file))
     for layer in config.layers:
         name = (found.file or "").removeprefix(f"{layer.label}/")
         if name != found.file and (layer.folder / name).is_file():

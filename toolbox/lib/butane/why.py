@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane.render import source_of
+from toolbox.lib.butane.render import names_of_sources
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse
 
@@ -286,7 +286,7 @@ class _Judge:
         if path is None:
             local = next(_locals(found.item), None)
             path = self.config.files_dir / local if local else None
-        return source_of(self.config, path) if path else None
+        return names_of_sources(self.config)(path) if path else None
 
 
 def _locals(node: Node) -> Iterator[str]:

@@ -48,6 +48,9 @@ INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9]
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 MAX_DEPTH = 100
+BYTE_ORDER_MARK = "\ufeff"
+STAND_INS = "\ue000\ue001\ue002\ue003"
+"""Characters without a meaning of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,13 @@ def _composer() -> type[CBaseLoader]:
 
 def _compose(text: str) -> list[YamlNode]:
     """Return PyYAML's nodes of each document, with `PLAIN` as the tag of plain scalars."""
+    if BYTE_ORDER_MARK in text[1:]:
+        # Reason: libyaml passes over a mark before any line, yaml.v3 before the first one only.
+        stand_in = next((mark for mark in STAND_INS if mark not in text), "")
+        marked = _compose(text[0] + text[1:].replace(BYTE_ORDER_MARK, stand_in))
+        for root in marked if stand_in else ():
+            _put_back(root, stand_in)
+        return marked
     composer = _composer()(text)
     roots: list[YamlNode] = []
     try:
@@ -230,6 +240,19 @@ def _compose(text: str) -> list[YamlNode]:
     finally:
         composer.dispose()
     return roots
+
+
+def _put_back(root: YamlNode, stand_in: str) -> None:
+    """Give a node and all in it their byte order marks again."""
+    pending, seen = [root], set()
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, str):
+            node.value = node.value.replace(stand_in, BYTE_ORDER_MARK)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            for item in node.value:
+                pending += item if isinstance(item, tuple) else (item,)
 
 
 class _Reader:

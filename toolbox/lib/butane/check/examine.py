@@ -20,7 +20,7 @@ from toolbox.lib.butane.check import (
     systemd,
     units,
 )
-from toolbox.lib.butane.render import clean, source_of
+from toolbox.lib.butane.render import clean, names_of_sources
 from toolbox.lib.core.errors import DeadlineError, ProgramFailed, ProgramMissing
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.parallel import results
@@ -62,7 +62,7 @@ def check(config: ButaneConfig, ignition: IgnitionConfig) -> tuple[Finding, ...]
         config=config.merged,
         files_dir=config.files_dir,
         whole=Place(config.layers[-1].label),
-        name=lambda path: source_of(config, path),
+        name=names_of_sources(config),
         made=config.made,
     )
     contents = contents_of.of(source, json.loads(ignition.json.reveal()))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.layers import inside
+
 if TYPE_CHECKING:
     from toolbox.lib.butane.contents import Content
 
@@ -23,6 +25,7 @@ class Root:
 
     folder: Path
     _contents: dict[str, Content] = field(default_factory=dict, repr=False)
+    _folders: set[Path] = field(default_factory=set, repr=False)
 
     def put(self, content: Content, path: str | None = None) -> bool:
         """Write a file; return whether it could be written.
@@ -43,7 +46,7 @@ class Root:
         if not self._inside(target):
             return False
         try:
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make(target.parent)
             target.write_bytes(data)
         except (OSError, ValueError):
             # Reason: names that are too long, or a file where another one needs a folder; whether
@@ -58,14 +61,22 @@ class Root:
             return
         # Reason: as in `write`.
         with suppress(OSError, ValueError):
-            link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make(link.parent)
             link.symlink_to(target)
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._folders:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folders.add(folder)
 
     def _inside(self, target: Path) -> bool:
         """Tell whether a path leads out of the folder by none of the links that a config makes."""
+        # Reason: a folder stays one once it is there, and most files lie in few of them; of names
+        # that are too long pathlib raises.
+        if target.parent in self._folders and not os.path.islink(target):  # noqa: PTH114
+            return True
         # Reason: of links that go round in a circle pathlib raises.
-        real = os.path.realpath(target)
-        return Path(real).is_relative_to(os.path.realpath(self.folder))
+        return inside(Path(os.path.realpath(target)), Path(os.path.realpath(self.folder)))
 
     def real(self, path: str) -> Path:
         """Return where a path of the machine is."""

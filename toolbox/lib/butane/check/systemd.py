@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.core.run import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from toolbox.lib.butane.check.units import Units
     from toolbox.lib.butane.contents import Content
@@ -118,13 +120,19 @@ def _populated(units: Units, folder: Path) -> Root:
             root.put(part, f"{own}/{name}.d/{part.path.rpartition('/')[2]}")
     for path, target in (*units.links.items(), *_wants(units)):
         root.link(f"{own}/{path}", target)
-    for shipped in (SHIPPED / kind).glob("*.target"):
-        if shipped.is_file() and not shipped.is_symlink():
-            _stand_in(root, f"{vendor}/{shipped.name}", shipped.read_text(errors="replace"))
-    for name in _named(units):
+    for name, text in _targets(SHIPPED / kind).items():
+        _stand_in(root, f"{vendor}/{name}", text)
+    for name in dict.fromkeys(_named(units)):
         for path, text in _standins(name):
             _stand_in(root, f"{vendor}/{path}", text)
     return root
+
+
+@cache
+def _targets(folder: Path) -> Mapping[str, str]:
+    """Return the targets that systemd brings, links to others not among them."""
+    files = (path for path in sorted(folder.glob("*.target")) if not path.is_symlink())
+    return {path.name: path.read_text(errors="replace") for path in files if path.is_file()}
 
 
 def _wants(units: Units) -> Iterator[tuple[str, str]]:
@@ -139,7 +147,7 @@ def _wants(units: Units) -> Iterator[tuple[str, str]]:
 
 def _stand_in(root: Root, path: str, text: str) -> None:
     names = (path, path.replace("/usr/lib/", "/etc/"))
-    if not any(root.real(name).exists() or root.real(name).is_symlink() for name in names):
+    if not any(os.path.lexists(root.real(name)) for name in names):
         root.write(path, text.encode())
 
 
