@@ -56,6 +56,29 @@ def test_programs(
 
 
 @everything
+def test_the_same_units_of_another_host(
+    bare: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sound is not judged by systemd again because another file has changed; a unit is."""
+    monkeypatch.setenv("INFRA_DEBUG", "1")
+    bare.write({"main.bu": EVERYTHING})
+    assert bare.checks() == []
+    assert "systemd-analyze" in _programs(capsys.readouterr().err)
+
+    bare.write({"main.bu": EVERYTHING.replace("echo", "true")})
+    assert bare.checks() == []
+    again = _programs(capsys.readouterr().err)
+    assert "shellcheck" in again
+    assert "systemd-analyze" not in again
+
+    for other in ("Exec", "Type=x\\nExec"):
+        bare.write({"main.bu": EVERYTHING.replace("ExecStart=/x", f"{other}Start=/y")})
+        bare.checks()
+        assert "systemd-analyze" in _programs(capsys.readouterr().err)
+    assert "Type=x" in "".join(bare.checks())
+
+
+@everything
 def test_found_again(bare: Any) -> None:
     """What is wrong is told each time, though once for all that a loop has made."""
     bare.write({"main.bu": EVERYTHING.replace("echo", "fi")})

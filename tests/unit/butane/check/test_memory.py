@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolbox.lib.butane.check import memory
+from toolbox.lib.core.errors import HabitatError
 from toolbox.lib.core.files import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def test_remember() -> None:
@@ -69,3 +71,17 @@ def test_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     memory.remember("a")
 
     assert not memory.is_sound("a")
+
+
+def test_nobody_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no home folder has nothing remembered."""
+    monkeypatch.setattr(memory, "cache_home", _nobody)
+
+    memory.remember("a")
+
+    assert not memory.is_sound("a")
+
+
+def _nobody() -> Path:
+    message = "nobody has no home folder here"
+    raise HabitatError(message)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from toolbox.lib.butane.check.units import Units
     from toolbox.lib.butane.contents import Contents
     from toolbox.lib.butane.render import ButaneConfig
     from toolbox.lib.butane.translate import IgnitionConfig
@@ -142,10 +143,22 @@ class _Examiner:
             generated += judged.units
         for user in (False, True):
             mine = units.gather(self.contents, generated, user=user)
-            verified = partial(systemd.judge, mine, self._room(), newer=self.newer)
-            found += self._careful(verified, "units")
+            found += self._verified(mine)
             found += install.judge(mine, self.contents, systemd.shipped(user=user))
         return tuple(found)
+
+    def _verified(self, mine: Units) -> tuple[Finding, ...]:
+        """Let systemd judge units, unless it found the same ones sound for another host."""
+        if not mine.defined and not mine.dropins:
+            return ()
+        key = memory.key("units", mine.digest(), str(self.newer))
+        if memory.is_sound(key):
+            return ()
+        verified = partial(systemd.judge, mine, self._room(), newer=self.newer)
+        found = self._careful(verified, "units")
+        if not found:
+            memory.remember(key)
+        return found
 
     def _leftovers(self) -> tuple[Finding, ...]:
         every = self.contents.every()

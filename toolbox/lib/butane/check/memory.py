@@ -1,4 +1,7 @@
-"""The configs that were found sound, so that nothing judges them again; only hashes are kept."""
+"""What was found sound, configs and the units of hosts, so that nothing judges it again.
+
+Only hashes are kept.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from toolbox.lib.core.run import which
 
 FOLDER = "checks"
 KEPT = 1000
-"""Configs that are remembered."""
+"""Configs and sets of units that are remembered."""
 
 
 def key(*parts: str) -> str:
-    """Return the hash of a config, of the programs that judge it, and of what asks them.
+    """Return the hash of something, of the programs that judge it, and of what asks them.
 
     Args:
         parts: All that the judgement is about.
@@ -37,16 +40,16 @@ def _state(path: Path) -> tuple[str, int, int]:
 
 
 def is_sound(name: str) -> bool:
-    """Tell whether a config of this key was found sound."""
+    """Tell whether what has this key was found sound."""
     try:
         os.utime(cache_home() / FOLDER / name)
-    except OSError:
+    except (HabitatError, OSError):
         return False
     return True
 
 
 def remember(name: str) -> None:
-    """Keep that the config of this key is sound, and forget those that nobody asked for lately."""
+    """Keep that what has this key is sound, and forget those that nobody asked for lately."""
     # Reason: a memory that cannot be written costs time, and nothing else.
     with suppress(HabitatError, OSError):
         folder = private_directory(cache_home() / FOLDER)

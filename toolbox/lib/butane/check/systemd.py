@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -147,7 +146,7 @@ def _wants(units: Units) -> Iterator[tuple[str, str]]:
 
 def _stand_in(root: Root, path: str, text: str) -> None:
     names = (path, path.replace("/usr/lib/", "/etc/"))
-    if not any(os.path.lexists(root.real(name)) for name in names):
+    if not any(map(root.holds, names)):
         root.write(path, text.encode())
 
 

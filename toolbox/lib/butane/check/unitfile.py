@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Entry:
     value: str
 
 
+@lru_cache(maxsize=1000)
 def entries(text: str) -> tuple[Entry, ...]:
     """Return the settings of a unit, read as systemd reads them; what is none is left out."""
     return tuple(_entries(text.split("\n")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ SYSTEM = (
 USER = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 HOME = "/.config/systemd/user"
 VALID = re.compile(rf"[\w:.\\-]+(?:@[\w:.\\-]*)?\.(?:{'|'.join(unitfile.TYPES)})")
+SOURCE = re.compile(rb"^SourcePath=.*\n", re.MULTILINE)
 INSTALLS = ("WantedBy", "RequiredBy", "UpheldBy")
 
 
@@ -61,6 +63,22 @@ class Units:
         """Return the units that want a unit once it is enabled."""
         settings = [entry for entry in self.entries(name) if entry.section == "Install"]
         return unitfile.words(settings, *INSTALLS)
+
+    def digest(self) -> str:
+        """Return a hash of all that a judgement of the units is about."""
+        facts = (
+            self.user,
+            # Reason: podman tells there where our own copy of the quadlet was, anew each time.
+            sorted((name, SOURCE.sub(b"", part.data)) for name, part in self.defined.items()),
+            sorted(self.generated),
+            sorted(
+                (name, [(part.path, part.data) for part in parts])
+                for name, parts in self.dropins.items()
+            ),
+            sorted(self.links.items()),
+            sorted(name for name, unit in self.stated.items() if unit.enabled),
+        )
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def gather(contents: Contents, generated: Iterable[Generated], *, user: bool) -> Units:
