@@ -107,6 +107,15 @@ def test_wrong_passphrase(habitat: Path) -> None:
     assert not list((habitat / "run" / "infra-toolbox" / "keys").iterdir())
 
 
+def test_wrong_passphrase_after_the_right_one(habitat: Path) -> None:
+    """A key that is kept opens a state for those only who know its passphrase."""
+    state = _state(habitat, {"key": _secret("hidden")})
+    statefile.outputs(state, PASSPHRASE)
+
+    with pytest.raises(statefile.Unreadable, match="passphrase"):
+        statefile.outputs(state, Secret("wrong"))
+
+
 def test_forget(habitat: Path) -> None:
     """The key of a state that is removed is forgotten; where there is none, nothing happens."""
     state = _state(habitat, {"key": _secret("hidden")})

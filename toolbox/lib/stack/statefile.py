@@ -51,6 +51,10 @@ class _Lock:
     text: str
 
     @property
+    def name(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
     def salt(self) -> bytes:
         return base64.b64decode(self.text.split(":")[1])
 
@@ -93,7 +97,9 @@ def forget(state: Path) -> None:
     """Forget the key of a state that is about to be removed."""
     with suppress(OSError, ValueError, LookupError, TypeError):
         latest = json.loads(state.read_text())["checkpoint"]["latest"]
-        _remembered(_Lock(latest["secrets_providers"]["state"]["salt"])).unlink(missing_ok=True)
+        lock = _Lock(latest["secrets_providers"]["state"]["salt"])
+        for path in _folder().glob(f"{lock.name}.*"):
+            path.unlink(missing_ok=True)
 
 
 def _outputs(latest: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -150,7 +156,7 @@ def _open(key: bytes, sealed: str) -> bytes:
 
 def _key(lock: _Lock, passphrase: Secret) -> bytes:
     """Return the key of a state; it is remembered for as long as the habitat lasts."""
-    path = _remembered(lock)
+    path = _remembered(lock, passphrase)
     if path.is_file():
         key = path.read_bytes()
         if len(key) == KEY_BYTES and lock.opens(key):
@@ -163,10 +169,16 @@ def _key(lock: _Lock, passphrase: Secret) -> bytes:
     return key
 
 
-def _remembered(lock: _Lock) -> Path:
-    """Return the file that a state's key is kept in."""
-    name = hashlib.sha256(lock.text.encode()).hexdigest()
-    return private_directory(runtime_dir() / "keys") / name
+def _remembered(lock: _Lock, passphrase: Secret) -> Path:
+    """Return the file that a state's key is kept in, for those who know the passphrase."""
+    # Reason: another passphrase must not find it. That this hash is quick to try is no loss, as the
+    # key itself stands beside it.
+    words = f"{lock.text}\n{passphrase.reveal()}"
+    return _folder() / f"{lock.name}.{hashlib.sha256(words.encode()).hexdigest()}"
+
+
+def _folder() -> Path:
+    return private_directory(runtime_dir() / "keys")
 
 
 def _unreadable(state: Path) -> Unreadable:
