@@ -10,6 +10,7 @@ from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure import history, look
 from toolbox.lib.reconfigure import record as records
+from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.direct import Direct
 from toolbox.lib.reconfigure.record import RecordError
@@ -82,9 +83,13 @@ def test_back_to_a_secret(site: Site, tmp_path: Path) -> None:
     vault.keep(records.keepsakes(site.state(config)))
     before = site.tree()
     site.bring(_config("b"))
+    vault.keep([records.Keepsake(Blob(b"of no generation"), secret=True)])
 
     with site.session() as session, pytest.raises(RecordError, match="/etc/key"):
         history.state(session, 1)
+    with site.session() as session:
+        vault.retain(history.digests(session))
+    assert len(list(vault.folder.iterdir())) == 1
     _back(site, 1, vault)
 
     assert site.tree() == before

@@ -22,6 +22,14 @@ def _filled(folder: Path) -> Vault:
     return vault
 
 
+def test_keep_tells_what_is_new(tmp_path: Path) -> None:
+    """Bytes that are sealed already do not make it grow, nor do those that are not secret."""
+    vault = _filled(tmp_path)
+
+    assert not vault.keep([Keepsake(HIDDEN, secret=True), Keepsake(OPEN, secret=False)])
+    assert vault.keep([Keepsake(Blob(b"another"), secret=True)])
+
+
 def test_keep_and_get(tmp_path: Path) -> None:
     """What is secret comes back as it was; the rest is not kept here."""
     vault = _filled(tmp_path)

@@ -97,6 +97,11 @@ def state(session: Session, number: int, vault: Vault | None = None) -> DesiredS
     return records.desired(wanted, lambda digest: blobs.get(digest) or found.get(digest))
 
 
+def digests(session: Session) -> frozenset[str]:
+    """Return the hashes of all bytes that some generation of a machine names; one round trip."""
+    return frozenset().union(*(_digests(item.record) for item in generations(session)))
+
+
 def _digests(record: Record) -> set[str]:
     """Return the hashes of all bytes that coming back to a record needs."""
     accounts = (*record.users.values(), *record.groups.values())

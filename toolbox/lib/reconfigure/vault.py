@@ -38,21 +38,24 @@ class Vault:
     folder: Path
     key: Secret
 
-    def keep(self, keepsakes: Iterable[Keepsake]) -> None:
-        """Seal those bytes that are secret and not sealed yet."""
+    def keep(self, keepsakes: Iterable[Keepsake]) -> bool:
+        """Seal those bytes that are secret and not sealed yet; tell whether there were any."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         wanted = [item.blob for item in keepsakes if item.secret]
         if not wanted:
-            return
+            return False
         private_directory(self.folder)
         seal, naming = self._keys()
+        grown = False
         for blob in wanted:
             path = self.folder / _name(naming, blob.digest)
             if not path.exists():
                 nonce = os.urandom(NONCE_BYTES)
                 sealed = AESGCM(seal).encrypt(nonce, blob.reveal(), blob.digest.encode())
                 write_atomic(path, nonce + sealed, mode=0o600)
+                grown = True
+        return grown
 
     def get(self, digest: str) -> Blob | None:
         """Return bytes by their SHA-256; None where they are not here, or damaged."""

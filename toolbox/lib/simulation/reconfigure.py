@@ -196,10 +196,14 @@ def carry_out(
     def one(pair: tuple[Reached, Prospect]) -> ChangeReport:
         machine, seen = pair
         with remembered(where, machine.target, seen.desired):
-            machine.vault.keep(keepsakes(seen.desired))
+            grown = machine.vault.keep(keepsakes(seen.desired))
             again = None if machine.new else machine.again
             made = change.engine_of(engine, machine.session, seen, again, machine.states)
-            return change.carry_out(seen, made)
+            report = change.carry_out(seen, made)
+            if grown:
+                # Reason: generations that the machine has forgotten need their secrets no more.
+                machine.vault.retain(history.digests(machine.session))
+            return report
 
     return parallel.each(one, pairs, most=MOST)
 
