@@ -38,7 +38,14 @@ BEGINS: tuple[tuple[Phase, re.Pattern[str]], ...] = (
 FAILURES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Ignition failed", re.compile(r"Ignition (?:has )?failed|CRITICAL.*[Ii]gnition")),
     ("the kernel panicked", re.compile(r"Kernel panic - not syncing")),
-    ("the machine is in its emergency shell", re.compile(r"[Ee]mergency (?:mode|shell|target)")),
+    (
+        "the machine is in its emergency shell",
+        # Reason: the second is sulogin(8)'s, which is there also when the first words are lost.
+        re.compile(
+            r"[Ee]mergency (?:mode|shell|target)"
+            r"|(?:Press Enter|Give root password) for (?:system )?maintenance"
+        ),
+    ),
 )
 
 
