@@ -176,7 +176,8 @@ for name in passwd shadow group gshadow subuid subgid; do sort "etc/$name"; done
 systemctl list-unit-files --no-legend --plain | grep -v '^session-' | sort
 systemctl list-units --all --no-legend --plain --type=service,socket,timer,path |
     awk '{ print $1, $2, $3 }' | sort |
-    grep -Ev '^(user|session|systemd-(tmpfiles|[a-z]*named|timedated)|sshd?@)'
+    grep -Ev '^(user|session|sshd?@)' |
+    grep -Ev '^systemd-(tmpfiles|[a-z]*named|timedated|journal-flush|machine-id)'
 systemctl show -p Nice,ExecStart web.service comes.service 'goes@one.service' |
     sed 's/ start_time=.*//'
 """

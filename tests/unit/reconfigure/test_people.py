@@ -112,3 +112,26 @@ def test_people(site: Site) -> None:
     assert {name: (etc / name).read_text() for name in before} == before
     assert not (home / "new").exists()
     assert not (home / "core/.ssh").exists()
+
+
+@pytest.mark.needs("useradd")
+def test_home_that_was_lost(site: Site) -> None:
+    """A user without a home, as a power cut may leave one, gets it with what a home begins with."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes users")
+    etc = site.root / "etc"
+    (etc / "skel").mkdir(parents=True)
+    (etc / "skel/.profile").write_text("hello\n")
+    (etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\nana:x:1000:1000::/home/ana:/bin/sh\n")
+    (etc / "group").write_text("root:x:0:\nana:x:1000:\n")
+    site.root.chmod(0o755)
+
+    report = site.bring({"passwd": {"users": [{"name": "ana", "sshAuthorizedKeys": ["one"]}]}})
+
+    assert report is not None
+    assert report.ok, report.done
+    home = site.root / "home/ana"
+    assert (home / ".profile").read_text() == "hello\n"
+    assert (home / ".ssh/authorized_keys.d/ignition").read_text() == "one\n"
+    assert (home.stat().st_uid, home.stat().st_mode & 0o777) == (1000, 0o700)
+    assert [path.name for path in home.parent.iterdir()] == ["ana"]

@@ -221,6 +221,7 @@ def test_the_order_is_that_of_a_change() -> None:
     assert [state.id for state in states.translate(WHOLE, MACHINE)] == [
         "stop a.service",
         "disable b.service",
+        "user gone",
         "group team",
         "user web",
         "ssh keys of web",
@@ -232,7 +233,6 @@ def test_the_order_is_that_of_a_change() -> None:
         "start d.service",
         "reload e.service",
         "restart f@1.service",
-        "user gone",
         "group old",
     ]
 

@@ -126,6 +126,8 @@ def document(states: Sequence[State], *, failhard: bool = True) -> str:
 def _ordered(plan: Plan, place: Place) -> Iterator[State]:
     units = plan.units if place.systemd else ()
     yield from (_unit(action, plan) for action in units if action.verb in BEFORE_FILES)
+    # Reason: as the other engine does it, whose new users get the numbers that are free then.
+    yield from _users_gone(plan)
     yield from _accounts(plan, place)
     for node in plan.nodes:
         yield from _node(node, place)
@@ -137,7 +139,7 @@ def _ordered(plan: Plan, place: Place) -> Iterator[State]:
             reload = {"name": "systemctl daemon-reload"}
             yield State("daemon-reload", "cmd.run", reload, "systemd", "daemon-reload")
     yield from (_unit(action, plan) for action in rest if action.verb is not Verb.ENABLE)
-    yield from _accounts_gone(plan)
+    yield from _groups_gone(plan)
 
 
 def _accounts(plan: Plan, place: Place) -> Iterator[State]:
@@ -149,13 +151,15 @@ def _accounts(plan: Plan, place: Place) -> Iterator[State]:
             yield from _user(user, place)
 
 
-def _accounts_gone(plan: Plan) -> Iterator[State]:
-    """Yield what removes accounts: users first, as a group goes after its members."""
+def _users_gone(plan: Plan) -> Iterator[State]:
     for user in plan.users:
         if user.change is Change.REMOVED:
             name = user.user.name
             gone: dict[str, Any] = {"name": name, "purge": True, "force": True}
             yield State(f"user {name}", "user.absent", gone, f"user {name}", "removed")
+
+
+def _groups_gone(plan: Plan) -> Iterator[State]:
     for group in plan.groups:
         if group.change is Change.REMOVED:
             name = group.group.name

@@ -40,7 +40,9 @@ user() {
             set -- "$@" "$word"
         }
     done
-    account useradd "$@" -- "$name"
+    account useradd "$@" -- "$name" || return
+    # Reason: the user is on the disk at once, and a power cut must not leave it without its home.
+    if [ -z "$ROOT" ] && home_of "$name" && [ -d "$home" ]; then sync -f -- "$home"; fi
 }
 
 group() {
@@ -125,9 +127,22 @@ as_user() {
     fi
 }
 
+# Makes the home of a user that lost it.
+made_home() {
+    [ ! -d "$home" ] || return 0
+    new=${home%/*}/$NEW
+    rm -rf "$new"
+    mkdir -p "${home%/*}" && mkdir -m 700 "$new" || return
+    [ ! -d "$ROOT/etc/skel" ] || cp -a "$ROOT/etc/skel/." "$new" || return
+    chmod 700 "$new" || return
+    [ -n "$ROOT" ] && [ "$(id -u)" != 0 ] || chown -hR "$uid:$gid" "$new" || return
+    mv -T "$new" "$home" || return
+    [ -n "$ROOT" ] || [ ! -e /sys/fs/selinux/enforce ] || restorecon -RF -- "$home"
+}
+
 # NAME OFFSET SIZE
 keys() {
-    home_of "$1" || return
+    home_of "$1" && made_home || return
     # shellcheck disable=SC2016
     piece "$2" "$3" | as_user sh -c '
         umask 077
@@ -149,5 +164,8 @@ keys_gone() {
 
 # NAME
 leftover_home() {
-    if home_of "$1" >/dev/null; then leftover "$home/.ssh/authorized_keys.d"; fi
+    if home_of "$1" >/dev/null; then
+        leftover "$home/.ssh/authorized_keys.d"
+        leftover "${home%/*}"
+    fi
 }
