@@ -44,14 +44,25 @@ PLAN = Plan("shop", "shop.internal", PROFILE, (WEB,), (ALICE,), protect=True)
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """Return a workspace with an identity of its own."""
+    """Return a workspace with an identity, which all tests leave as it is."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("identity")
     patch.setenv("INFRA_STATE", str(folder / "home"))
+    yield _filled(folder)
+    patch.undo()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Return a workspace with an identity that a test may change."""
+    monkeypatch.setenv("INFRA_STATE", str(tmp_path / "home"))
+    return _filled(tmp_path)
+
+
+def _filled(folder: Path) -> Workspace:
     made = Workspace("shop", folder / "state", Secret("correct horse battery staple"))
     made.up(STACK, stack.program(PLAN))
-    yield made
-    patch.undo()
+    return made
 
 
 def read(workspace: Workspace) -> Identity:
@@ -172,19 +183,19 @@ def test_preview_makes_nothing(workspace: Workspace, made: Identity) -> None:
     assert read(workspace) == made
 
 
-def test_r_5_renewal(workspace: Workspace) -> None:
+def test_r_5_renewal(own: Workspace) -> None:
     """What is in its window is made anew, with the key that it had."""
-    before = read(workspace)
+    before = read(own)
     # Reason: no clock can be turned here, but a window that is as long as the life is one.
     always = Terms(certificate=Term(90 * DAY, 90 * DAY), ssh=Term(90 * DAY, 90 * DAY))
     program = stack.program(replace(PLAN, profile=replace(PROFILE, terms=always)))
-    workspace.up(STACK, program)
-    first = read(workspace)
-    (workspace.folder / f"{STACK}.settled").unlink()
+    own.up(STACK, program)
+    first = read(own)
+    (own.folder / f"{STACK}.settled").unlink()
 
-    changes = workspace.up(STACK, program)
+    changes = own.up(STACK, program)
 
-    after = read(workspace)
+    after = read(own)
     assert {"web-tls", "alice-client", "web-ssh-certificate"} <= set(dict(changes.resources))
     assert not {"root", "provision-ca", "acme-ca"} & set(dict(changes.resources))
     for one, other in ((before, first), (first, after)):
@@ -192,14 +203,13 @@ def test_r_5_renewal(workspace: Workspace) -> None:
         assert (web.tls_key, web.ssh_host_key) == (was.tls_key, was.ssh_host_key)
         assert web.tls_certificate != was.tls_certificate
         assert web.ssh_host_certificate != was.ssh_host_certificate
-    workspace.up(STACK, stack.program(PLAN))
 
 
-def test_r_2_2_ca_protect_rootcert(workspace: Workspace) -> None:
+def test_r_2_2_ca_protect_rootcert(own: Workspace) -> None:
     """The root's key is not destroyed with the rest."""
     with pytest.raises(ToolboxError, match="protect"):
-        workspace.remove(STACK)
-    assert read(workspace).ca_certificate
+        own.remove(STACK)
+    assert read(own).ca_certificate
 
 
 def test_twenty_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
