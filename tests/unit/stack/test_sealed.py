@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.stack import sealed
 from toolbox.lib.stack.workspace import Workspace
-from toolbox.lib.vault import store
+from toolbox.lib.vault import special, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _secret(**form: str) -> dict[str, str]:
-    return {sealed.SIGNATURE: sealed.SECRET, **form}
+    return {special.SIGNATURE: special.SECRET, **form}
 
 
 def _deployment(value: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_names(tmp_path: Path) -> None:
 
 def test_nothing_secret(tmp_path: Path) -> None:
     """A stack may have no secret, no resource, or none left."""
-    _write(tmp_path, "prod", {"4dabf18193072939515e22adb298388d": "an asset"})
+    _write(tmp_path, "prod", {special.SIGNATURE: "an asset"})
     assert sealed.names("example", store.vault(tmp_path)) == ()
     path = store.vault(tmp_path).state("example", "prod")
     path.write_text(json.dumps({"checkpoint": {"latest": {"resources": None}}}))

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.stack import statefile
+from toolbox.lib.vault import special
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def _seal(data: bytes) -> str:
 
 def _secret(value: Any) -> dict[str, str]:
     return {
-        statefile.SIGNATURE: statefile.SECRET,
+        special.SIGNATURE: special.SECRET,
         "ciphertext": _seal(json.dumps(value).encode()),
     }
 
@@ -164,6 +165,6 @@ def test_other_providers(habitat: Path) -> None:
     with pytest.raises(statefile.Unreadable, match="another form"):
         statefile.outputs(state, PASSPHRASE)
 
-    later = {statefile.SIGNATURE: statefile.SECRET, "ciphertext": "v2:bm9uY2U=:c2VhbGVk"}
+    later = {special.SIGNATURE: special.SECRET, "ciphertext": "v2:bm9uY2U=:c2VhbGVk"}
     with pytest.raises(statefile.Unreadable, match="v2"):
         statefile.outputs(_state(habitat, {"key": later}), PASSPHRASE)

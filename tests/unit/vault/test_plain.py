@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolbox.lib.vault import age, plain
+from toolbox.lib.vault import age, plain, special
 from toolbox.lib.vault.recipients import read
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MARK = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def _state(**secret: str) -> bytes:
-    value = {plain.SIGNATURE: MARK, **secret}
+    value = {special.SIGNATURE: MARK, **secret}
     resources = [{"type": "x", "outputs": {"key": [value]}}]
     return json.dumps({"checkpoint": {"latest": {"resources": resources}}}).encode()
 

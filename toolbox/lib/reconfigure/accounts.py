@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure import record
 from toolbox.lib.reconfigure.plan import Change, GroupChange, UserChange
 from toolbox.lib.reconfigure.record import KEPT
-from toolbox.lib.reconfigure.state import Group, User
+from toolbox.lib.reconfigure.state import LOCKED, Group, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from toolbox.lib.core.secret import Secret
     from toolbox.lib.reconfigure.state import DesiredState
     from toolbox.lib.reconfigure.survey import Account, Survey
-
-LOCKED = "*"
-"""What Ignition writes for an empty hash: no password is right."""
 
 
 def users(desired: DesiredState, survey: Survey) -> Iterator[UserChange]:

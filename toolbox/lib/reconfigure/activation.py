@@ -11,7 +11,7 @@ from toolbox.lib.reconfigure import rules, unitpath
 from toolbox.lib.reconfigure.plan import Change, NodeChange, UnitAction, Verb
 from toolbox.lib.reconfigure.presets import parted
 from toolbox.lib.reconfigure.references import References
-from toolbox.lib.reconfigure.state import UNITS, Kind
+from toolbox.lib.reconfigure.state import MASK, UNITS, Kind
 from toolbox.lib.reconfigure.unitpath import Role
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.state import DesiredState, Node, Unit
     from toolbox.lib.reconfigure.survey import Survey, UnitFacts
 
-MASK = "/dev/null"
 RUNNING = frozenset({"active", "activating", "reloading", "deactivating", "refreshing"})
 TRIED = RUNNING | {"failed"}
 ENABLED = frozenset({"enabled", "enabled-runtime", "alias", "linked", "linked-runtime"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure import secrecy
 from toolbox.lib.reconfigure.diff import is_text
 from toolbox.lib.reconfigure.plan import Change, Verb
-from toolbox.lib.reconfigure.state import PRESET, Kind
+from toolbox.lib.reconfigure.state import MASK, PRESET, Kind
 from toolbox.lib.reconfigure.switches import BY_CONFIG
 from toolbox.lib.reconfigure.unitpath import DROPIN, UNIT
 from toolbox.lib.reconfigure.yamltext import block, indented, word
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HEAD = ("variant: fcos", "version: 1.6.0")
 LISTS = {Kind.DIRECTORY: "directories", Kind.FILE: "files", Kind.LINK: "links"}
 UNIT_MODE = 0o644
-MASK = "/dev/null"
 FIELDS = {"uid": "uid", "gecos": "gecos", "home": "home_dir", "shell": "shell"}
 
 

@@ -11,6 +11,7 @@ from toolbox.lib.reconfigure import presets
 from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.record import KEPT, RecordError
 from toolbox.lib.reconfigure.state import (
+    MASK,
     PRESET,
     UNITS,
     DesiredState,
@@ -118,7 +119,7 @@ def _unit(name: str, words: Collection[str]) -> Unit:
 def _origin(path: str, item: Placed) -> str:
     below = path.removeprefix(f"{UNITS}/")
     if below != path and "/" not in below:
-        return f"mask of {below}" if item.target == "/dev/null" else f"unit {below}"
+        return f"mask of {below}" if item.target == MASK else f"unit {below}"
     return item.kind
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure import job as jobs
-from toolbox.lib.reconfigure.plan import Change, UnitAction, Verb
+from toolbox.lib.reconfigure.plan import BEFORE_FILES, ORDER, Change, UnitAction, Verb
 from toolbox.lib.reconfigure.session import SHELL, SessionCut
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ INVERSE = {
     Verb.RESTART: Verb.RESTART,
     Verb.RELOAD: Verb.RELOAD,
 }
-BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
-ORDER = (Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART)
 ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
 
 

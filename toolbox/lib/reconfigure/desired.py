@@ -15,6 +15,7 @@ from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.fields import Fields
 from toolbox.lib.reconfigure.inheritance import known, told
 from toolbox.lib.reconfigure.state import (
+    MASK,
     PRESET,
     UNITS,
     DesiredState,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from toolbox.lib.butane.bootstrap import PlaceFile
     from toolbox.lib.butane.translate import IgnitionConfig
 
-MASK = "/dev/null"
 UNIT_MODE = 0o644
 FIRST_BOOT = ("disks", "raid", "luks", "filesystems")
 """Parts of the storage that are made once, before there is a system."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure import confirm, pending
 from toolbox.lib.reconfigure import job as jobs
 from toolbox.lib.reconfigure.engine import ChangeReport, Done
-from toolbox.lib.reconfigure.plan import Change, Verb
+from toolbox.lib.reconfigure.plan import BEFORE_FILES, Change, Verb
 from toolbox.lib.reconfigure.record import FOLDER
 from toolbox.lib.reconfigure.session import SessionCut
-from toolbox.lib.reconfigure.state import Kind
+from toolbox.lib.reconfigure.state import LOCKED, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,14 +25,11 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.record import Keepsake, Record
     from toolbox.lib.reconfigure.session import Session
 
-BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
 LARGE = 262144
 """Bytes from which on it is asked whether a machine has them already."""
 
 PATIENCE_SECONDS = 60
 ENDED = "it ended before it was done; is its disk full?"
-LOCKED = "*"
-"""What Ignition writes where no password fits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,7 @@ def _fetched(base: NodeChange, remote: Remote, scene: Scene, found: Found | None
     """Return a change with what the machine has to fetch, or nothing where it has it."""
     function, _, value = (remote.hash or "").partition("-")
     was = scene.placed.get(base.path)
-    known = f"{remote.compression} {remote.hash or ''} {remote.url}"
-    same = found is not None and was is not None and was.source == known
+    same = found is not None and was is not None and was.source == str(remote)
     if function == "sha256" and found is not None:
         same = found.digest == value
     if same:

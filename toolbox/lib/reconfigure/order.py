@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.plan import UnitAction, Verb
+from toolbox.lib.reconfigure.plan import ORDER, UnitAction, Verb
 from toolbox.lib.reconfigure.unitpath import ENDINGS
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def ordered(actions: Iterable[UnitAction], stopped: Collection[str]) -> tuple[Un
             said = because.pop((verb, unit))
             if less and (less, unit) in because:
                 because[less, unit].update(said)
-    verbs = (Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART)
-    keys = sorted(because, key=lambda key: (verbs.index(key[0]), _rank(key[1])))
+    keys = sorted(because, key=lambda key: (ORDER.index(key[0]), _rank(key[1])))
     return tuple(UnitAction(unit, verb, tuple(because[verb, unit])) for verb, unit in keys)
 
 

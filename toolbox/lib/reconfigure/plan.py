@@ -33,6 +33,13 @@ class Verb(StrEnum):
     RELOAD = "reload"
 
 
+ORDER = (Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART)
+"""The order in which units are worked on."""
+
+BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
+"""What is done to units while their files are still what they were."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeChange:
     """A path that changes, with all that an engine needs to bring it there.

@@ -146,7 +146,7 @@ def placed(node: Node) -> Placed:
     elif node.remote is not None:
         function, _, value = (node.remote.hash or "").partition("-")
         digest = value if function == "sha256" and not added else ""
-        source = f"{node.remote.compression} {node.remote.hash or ''} {node.remote.url}"
+        source = str(node.remote)
     elif added:
         digest = Blob(added).digest
     owner = f"{_name(node.user)}:{_name(node.group)}"

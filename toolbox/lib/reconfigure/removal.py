@@ -8,7 +8,7 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.appending import base
 from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.plan import Change, NodeChange
-from toolbox.lib.reconfigure.state import UNITS, Kind
+from toolbox.lib.reconfigure.state import MASK, UNITS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.state import Unit
     from toolbox.lib.reconfigure.survey import Found
 
-MASK = "/dev/null"
 EMPTY = Blob(b"").digest
 
 

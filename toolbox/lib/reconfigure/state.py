@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 UNITS = "/etc/systemd/system"
 PRESET = "/etc/systemd/system-preset/20-ignition.preset"
 KEYS = ".ssh/authorized_keys.d/ignition"
+MASK = "/dev/null"
+"""Where the link leads that is a masked unit."""
+
+LOCKED = "*"
+"""What Ignition writes for an empty hash of a password: none is right."""
 
 
 class Kind(StrEnum):
@@ -42,6 +47,10 @@ class Remote:
     url: str
     hash: str | None
     compression: str
+
+    def __str__(self) -> str:
+        """Return all of it in one line, as a record remembers it."""
+        return f"{self.compression} {self.hash or ''} {self.url}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from toolbox.lib.reconfigure.activation import ENABLED, RUNNING, installs
 from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.plan import Change, UnitAction, Verb
 from toolbox.lib.reconfigure.presets import parted
-from toolbox.lib.reconfigure.state import PRESET, UNITS, Kind
+from toolbox.lib.reconfigure.state import MASK, PRESET, UNITS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,7 +109,7 @@ def actions(
         if unit.enabled is not None:
             yield from _switched(unit, facts, texts.get(path), changes.get(path))
         masks = changes.get(f"{UNITS}/{unit.name}")
-        if masks and masks.was and masks.was.target == "/dev/null" and unit.enabled:
+        if masks and masks.was and masks.was.target == MASK and unit.enabled:
             yield UnitAction(unit.name, Verb.START, ("its mask is gone",))
     yield from _given_back(desired, survey, changes)
 

@@ -11,7 +11,6 @@ from toolbox.lib.pki import plan as plans
 from toolbox.lib.pki.plan import ROOT
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import renewal
-from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.pki.plan import Plan
-    from toolbox.lib.stack.workspace import Changes
+    from toolbox.lib.stack.workspace import Changes, Workspace
 
 SUFFIX = "-identity"
 ROLLOVER = (
@@ -111,9 +110,8 @@ def real(project: Project, stack: str) -> Kept:
         UsageError: The project has no such vault.
         VerificationError: No key here opens it.
     """
-    from toolbox.lib.vault import passphrase
+    from toolbox.lib.stack import sealed
     from toolbox.lib.vault.store import vault
 
-    here = vault(project.root, stack)
-    workspace = Workspace(project.name, here.pulumi, passphrase.reveal(here))
+    workspace = sealed.workspace(project.name, vault(project.root, stack))
     return Kept(workspace, f"{stack}{SUFFIX}", plans.of(project, protect=True))

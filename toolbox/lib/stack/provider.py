@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from toolbox.lib.vault.special import SECRET, SIGNATURE, is_secret
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -20,8 +22,6 @@ VERSION = "1.0.0"
 TOKEN = f"{NAME}:pki:Material"
 KIND = "kind"
 VARIABLE = "PULUMI_DEBUG_PROVIDERS"
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi's protocol marks a secret
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What stands for a value that is not known before an update."""
 
@@ -53,9 +53,9 @@ def served() -> Iterator[dict[str, str]]:
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever may stand in a message
     """Return a value of Pulumi's protocol without the marks of secrets."""
+    if is_secret(value):
+        return plain(value["value"])
     if isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET:
-            return plain(value["value"])
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, list) else value
 

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.stack.workspace import Workspace
 from toolbox.lib.vault import passphrase
+from toolbox.lib.vault.special import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolbox.lib.vault.store import Vault
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""Key of every special value in a state."""
-
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, is none
 PARTS = ("inputs", "outputs")
 
 
@@ -103,12 +100,11 @@ def _walk(stack: str, deployment: dict[str, Any]) -> Iterator[Sealed]:
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
     """Yield the texts of the secrets in a value; an empty one for a secret that is not open."""
-    if isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET:
-            yield from _leaves(json.loads(value.get("plaintext", '""')))
-        else:
-            for item in value.values():
-                yield from _texts(item)
+    if is_secret(value):
+        yield from _leaves(json.loads(value.get("plaintext", '""')))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.files import private_directory, runtime_dir, write_atomic
+from toolbox.lib.vault.special import is_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +30,6 @@ KEY_BYTES = 32
 VERSION = "v1"
 PROOF = b"pulumi"
 """What the engine seals to tell whether a passphrase is the right one."""
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, is none
 STACK = "pulumi:pulumi:Stack"
 MASKED = "[secret]"
 """What the engine's own command prints in place of a secret."""
@@ -109,18 +108,14 @@ def _outputs(latest: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {}
 
 
-def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
-
-
 def _sealed(value: object) -> bool:
     if isinstance(value, dict):
-        return _is_secret(value) or any(_sealed(item) for item in value.values())
+        return is_secret(value) or any(_sealed(item) for item in value.values())
     return isinstance(value, list) and any(_sealed(item) for item in value)
 
 
 def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if _is_secret(value):
+    if is_secret(value):
         return MASKED
     if isinstance(value, dict):
         return {name: _masked(item) for name, item in value.items()}
@@ -130,7 +125,7 @@ def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _clear(key: bytes, value: Any) -> Any:  # noqa: ANN401 - JSON
-    if _is_secret(value):
+    if is_secret(value):
         return _clear(key, json.loads(_open(key, value["ciphertext"])))
     if isinstance(value, dict):
         return {name: _clear(key, item) for name, item in value.items()}

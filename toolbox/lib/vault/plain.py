@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolbox.lib.core.run import run
 from toolbox.lib.inventory.document import Place
 from toolbox.lib.vault import age, env, markers, store
+from toolbox.lib.vault.special import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from toolbox.lib.core.report import Finding
 
 CODE = "plain-secret"
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""Key of every special value in a state of Pulumi."""
-
 TAKE_BACK = "take it out of the commit (git rm --cached), and replace the secret if it was pushed"
 SEAL = f"seal it, or put it below {store.PUBLIC}/ when everybody may read it"
 SECONDS = 60

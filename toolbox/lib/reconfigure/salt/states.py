@@ -12,9 +12,9 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.reconfigure.plan import Change, Verb
+from toolbox.lib.reconfigure.plan import BEFORE_FILES, Change, Verb
 from toolbox.lib.reconfigure.salt.sources import OURS
-from toolbox.lib.reconfigure.state import Kind
+from toolbox.lib.reconfigure.state import LOCKED, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 ORIGINALS = "/usr"
 """Where an image keeps its own version of a path below ``/etc``."""
 
-LOCKED = "*"
-"""What stands in shadow(5) for a password that nobody has."""
-
-BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
 ROOT = "root"
 Owner = str | int | None
 
