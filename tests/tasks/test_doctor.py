@@ -287,7 +287,7 @@ def test_install_asks(
             return super().readline(size)
 
     monkeypatch.setattr("sys.stdin", Terminal(answer))
-    monkeypatch.setattr("toolbox.tasks.host._person", lambda: True)
+    monkeypatch.setattr("toolbox.tasks.consent.person", lambda: True)
 
     ended = invoke("host.setup", "--install")
 

@@ -5,14 +5,12 @@ Nothing here starts Pulumi or a hypervisor, so that a change of one file takes s
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
-from toolbox.tasks import show
+from toolbox.tasks import consent, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,11 +129,11 @@ def reached(name: Sequence[str] | None) -> Iterator[tuple[Project, tuple[Reached
 
 
 def _hosts(name: Sequence[str] | None) -> tuple[Project, tuple[Host, ...], bool]:
-    from toolbox.lib.inventory.choice import chosen
+    from toolbox.lib.inventory.choice import chosen, parted
     from toolbox.tasks import sim
 
     project = sim.project()
-    names = [part for word in name or () for part in word.split(",") if part]
+    names = parted(name or ())
     return project, chosen(project, names), bool(names)
 
 
@@ -243,15 +241,12 @@ def agreed(machines: Sequence[Reached], *, yes: bool) -> None:
         HabitatError: There is nobody to ask.
         ToolboxError: The answer is no.
     """
-    from toolbox.lib.core.errors import HabitatError
-
     real = [f"{m.name} ({m.target.words})" for m in machines if not m.target.simulated]
-    if not real or yes or os.environ.get("CI", "false") not in {"", "0", "false"}:
+    if not real or consent.given(yes=yes):
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        message = "there is nobody to ask whether real machines may be changed"
-        raise HabitatError(message, hint=f"{show.program()} host.apply --yes")
-    if not show.ask(f"Change {', '.join(real)}? [Y/n] "):
+    question = f"Change {', '.join(real)}? [Y/n] "
+    hint = "the same with --yes does it"
+    if not consent.asked(question, whether="real machines may be changed", hint=hint):
         show.fail("nothing was changed")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.collection import Collection
 from invoke.tasks import task
 
-from toolbox.tasks import change, past, show
+from toolbox.tasks import change, consent, past, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -100,36 +100,24 @@ def _install(family: Family, names: Sequence[str], *, yes: bool) -> None:
     from toolbox.lib.core.run import attach, which
     from toolbox.lib.habitat import packages
 
-    root, person = os.geteuid() == 0, _person()
+    root = os.geteuid() == 0
     pasted = packages.command(family, names, root=True)
     if not root and which("sudo") is None:
         message = "installing needs root, and there is no sudo"
         raise HabitatError(message, hint=f"as root: {pasted}")
-    if not (yes or os.environ.get("CI", "false") not in {"", "0", "false"}):
-        _ask(f"{len(names)} packages are missing: {' '.join(names)}\nInstall them? [Y/n] ", person)
+    if not consent.given(yes=yes):
+        question = f"{len(names)} packages are missing: {' '.join(names)}\nInstall them? [Y/n] "
+        hint = f"{show.program()} host.setup --install --yes"
+        if not consent.asked(question, whether="packages may be installed", hint=hint):
+            show.fail("nothing was installed", hint="install by hand what is listed above")
     update = not packages.has_catalogue(family)
-    steps = packages.commands(family, names, root=root, asking=person, update=update)
+    steps = packages.commands(family, names, root=root, asking=consent.person(), update=update)
     for words in steps:
         show.say(f"$ {' '.join(words)}")
         # Reason: what a package manager says is for the person, stdout is for our data.
         if attach(words, stdout=STDERR) != 0:
             message = f"the package manager could not install: {' '.join(names)}"
             show.fail(message, hint="mend what it says above, then try again")
-
-
-def _person() -> bool:
-    """Tell whether somebody sits at a terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _ask(question: str, person: bool) -> None:  # noqa: FBT001
-    from toolbox.lib.core.errors import HabitatError
-
-    if not person:
-        message = "there is nobody to ask whether packages may be installed"
-        raise HabitatError(message, hint=f"{show.program()} host.setup --install --yes")
-    if not show.ask(question):
-        show.fail("nothing was installed", hint="install by hand what is listed above")
 
 
 MARKED = {"reset": "takes it away", "override": "replaces all below"}
@@ -156,12 +144,12 @@ def render(
     """
     from toolbox.lib.butane import portable
     from toolbox.lib.butane.render import render as rendered
-    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.inventory.choice import named, parted
     from toolbox.lib.pki.identity import masked
     from toolbox.tasks import sim
 
     wanted = sim.project()
-    hosts = named(wanted, _split(name or ()))
+    hosts = named(wanted, parted(name or ()))
     identity = _identity(wanted, make=secrets)
     items = []
     for host in hosts:
@@ -194,7 +182,7 @@ def ignition(
     """
     from toolbox.lib.butane import pipeline
     from toolbox.lib.core.errors import UsageError
-    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.inventory.choice import named, parted
     from toolbox.lib.pki.identity import masked
     from toolbox.tasks import sim
 
@@ -203,7 +191,7 @@ def ignition(
         hint = "send it into a file or a pipe; --json masks the keys, --secrets prints them"
         raise UsageError(message, hint=hint)
     wanted = sim.project()
-    hosts = named(wanted, _split(name or ()))
+    hosts = named(wanted, parted(name or ()))
     identity = _identity(wanted, make=True)
     outcomes = pipeline.every(wanted, hosts, identity)
     configs, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
@@ -247,14 +235,14 @@ def why(
         invoke host.why web.service --hosts web,db
     """
     from toolbox.lib.core.errors import UsageError
-    from toolbox.lib.inventory.choice import chosen
+    from toolbox.lib.inventory.choice import chosen, parted
     from toolbox.tasks import sim
 
     if not what:
         message = "which path or unit?"
         raise UsageError(message, hint="such as /etc/hostname or sshd.service")
     wanted = sim.project()
-    answers, hints = _answers(wanted, chosen(wanted, _split([hosts])), what)
+    answers, hints = _answers(wanted, chosen(wanted, parted([hosts])), what)
     found = any(answers.values())
     if found and json:
         show.emit("host.why", [item for host in answers for item in _reasons(host, answers[host])])
@@ -332,10 +320,6 @@ def _reasons(host: str, reasons: Sequence[Reason]) -> Iterator[dict[str, object]
             "mark": reason.mark,
             "removes": list(reason.removes),
         }
-
-
-def _split(names: Sequence[str]) -> list[str]:
-    return [name for word in names for name in word.split(",") if name]
 
 
 def _identity(wanted: Project, *, make: bool) -> Identity:

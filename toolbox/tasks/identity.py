@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.tasks import task
 
-from toolbox.tasks import show
+from toolbox.tasks import consent, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,7 +141,9 @@ def renew(  # noqa: PLR0913 - a task's parameters are its options
         invoke identity.renew web --keys --yes
         invoke identity.renew provision-ca --plan
     """
-    wanted = [one for word in name or () for one in word.split(",") if one]
+    from toolbox.lib.inventory.choice import parted
+
+    wanted = parted(name or ())
     if not wanted:
         from toolbox.lib.core.errors import UsageError
 
@@ -192,6 +194,7 @@ def sign(
         invoke identity.sign ~/.ssh/id_ed25519.pub >~/.ssh/id_ed25519-cert.pub
         invoke identity.sign guest.pub --principals core,guest --hours 2
     """
+    from toolbox.lib.inventory.choice import parted
     from toolbox.lib.pki import material, ssh
 
     project = _project()
@@ -199,7 +202,7 @@ def sign(
     _refuse_revoked(project, line)
     identity = _kept(project, stack).read()
     name = " ".join(line.split()[2:]) or file
-    users = tuple(user for user in principals.split(",") if user)
+    users = tuple(parted([principals]))
     said = ssh.Statement(name, users, hours)
     certificate = ssh.certificate(identity.ssh.user_key, line, said, material.now())
     ends = ssh.ends(certificate)
@@ -257,12 +260,9 @@ def _option(stack: str) -> str:
 
 
 def _agreed(*, yes: bool, json: bool) -> bool:
-    import os
-    import sys
-
-    if yes or os.environ.get("CI"):
+    if consent.given(yes=yes):
         return True
-    return not json and sys.stdin.isatty() and show.ask("do that? [Y/n] ")
+    return not json and consent.person() and show.ask("do that? [Y/n] ")
 
 
 def _touched(project: Project, changes: Changes) -> list[str]:

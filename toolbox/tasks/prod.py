@@ -188,10 +188,10 @@ def _handovers(
 ) -> list[Handover]:
     """Return what hands over the configs of some hosts."""
     from toolbox.lib.butane import pipeline
-    from toolbox.lib.inventory.choice import named
+    from toolbox.lib.inventory.choice import named, parted
     from toolbox.lib.provision import handover
 
-    hosts = named(wanted, [name for word in names for name in word.split(",") if name])
+    hosts = named(wanted, parted(names))
     outcomes = pipeline.every(wanted, hosts, identity)
     show.findings(pipeline.findings(outcomes))
     configs = pipeline.accepted(outcomes)

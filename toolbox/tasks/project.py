@@ -35,13 +35,13 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
     """
     from toolbox.lib.butane import pipeline
     from toolbox.lib.core.errors import ToolboxError, VerificationError
-    from toolbox.lib.inventory.choice import chosen
+    from toolbox.lib.inventory.choice import chosen, parted
     from toolbox.lib.pki import plan, standin
     from toolbox.lib.vault import plain, store
 
     project = current()
     plan.of(project)
-    wanted = chosen(project, [name for name in hosts.split(",") if name])
+    wanted = chosen(project, parted([hosts]))
     identity = standin.identity((host.name for host in project.hosts), project.profile)
     outcomes = pipeline.every(project, wanted, identity)
     unsealed = plain.folder(project.root)

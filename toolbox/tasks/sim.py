@@ -61,9 +61,10 @@ def project() -> Project:
 
 
 def _options(accel: str, os: str, deadline: int, hosts: str, **flags: bool) -> Options:
+    from toolbox.lib.inventory.choice import parted
     from toolbox.lib.simulation.plan import Options
 
-    names = tuple(name for name in hosts.split(",") if name)
+    names = tuple(parted([hosts]))
     return Options(accel, os or None, float(deadline), names, **flags)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolbox.lib.core.errors import UsageError
-from toolbox.lib.inventory.choice import chosen, named
+from toolbox.lib.inventory.choice import chosen, named, parted
 from toolbox.lib.inventory.host import Host
 from toolbox.lib.inventory.project import Project
 
@@ -53,3 +53,8 @@ def test_which_one() -> None:
         named(_project("db", "web"), [])
 
     assert caught.value.hint == "name one or more of db, web"
+
+
+def test_parted() -> None:
+    """Words hold one name each, or several with commas between."""
+    assert parted(["web", "db,mail", ",", ""]) == ["web", "db", "mail"]

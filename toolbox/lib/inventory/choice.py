@@ -8,10 +8,15 @@ from toolbox.lib.core.errors import UsageError
 from toolbox.lib.inventory.names import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
+
+
+def parted(words: Iterable[str]) -> list[str]:
+    """Return the names in words that hold one each, or several with commas between."""
+    return [name for word in words for name in word.split(",") if name]
 
 
 def chosen(project: Project, names: Sequence[str]) -> tuple[Host, ...]:
