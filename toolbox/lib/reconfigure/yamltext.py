@@ -1,4 +1,8 @@
-"""Texts as YAML that a person reads: a word, a text in quotes, or a block of lines."""
+"""Texts as YAML that a person reads: a word, a text in quotes, or a block of lines.
+
+PyYAML writes a text with a tab, or with a blank at the end of a line, in quotes on one line, and
+many files of a machine are such texts.
+"""
 
 from __future__ import annotations
 

@@ -22,16 +22,19 @@ account() {
     fi
 }
 
-# NAME COUNT [ADD…] [MODIFY…]: COUNT words make a new one, the others change one that is there
-user() {
-    name=$1
-    number=$2
-    shift 2
-    if known passwd "$name"; then
-        shift "$number"
-        [ $# = 0 ] || account usermod "$@" -- "$name"
+# DATABASE PROGRAM NAME COUNT [ADD…] [MODIFY…]: COUNT words make a new one, the others change one that
+# is there. PROGRAM is `user` or `group`. Tells by `made` whether it is new.
+entry() {
+    program=$2
+    name=$3
+    number=$4
+    made=
+    if known "$1" "$name"; then
+        shift $((4 + number))
+        [ $# = 0 ] || account "${program}mod" "$@" -- "$name"
         return
     fi
+    shift 4
     left=$number
     for word in "$@"; do
         shift
@@ -40,29 +43,20 @@ user() {
             set -- "$@" "$word"
         }
     done
-    account useradd "$@" -- "$name" || return
+    made=yes
+    account "${program}add" "$@" -- "$name"
+}
+
+user() {
+    entry passwd user "$@" || return
     # Reason: the user is on the disk at once, and a power cut must not leave it without its home.
-    if [ -z "$ROOT" ] && home_of "$name" && [ -d "$home" ]; then sync -f -- "$home"; fi
+    if [ -n "$made" ] && [ -z "$ROOT" ] && home_of "$name" && [ -d "$home" ]; then
+        sync -f -- "$home"
+    fi
 }
 
 group() {
-    name=$1
-    number=$2
-    shift 2
-    if known group "$name"; then
-        shift "$number"
-        [ $# = 0 ] || account groupmod "$@" -- "$name"
-        return
-    fi
-    left=$number
-    for word in "$@"; do
-        shift
-        [ "$left" = 0 ] || {
-            left=$((left - 1))
-            set -- "$@" "$word"
-        }
-    done
-    account groupadd "$@" -- "$name"
+    entry group group "$@"
 }
 
 # PROGRAM OFFSET SIZE: `name:hash` for chpasswd or chgpasswd
