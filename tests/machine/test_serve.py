@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -28,6 +28,7 @@ from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.transport.credentials import Credentials
 from toolbox.lib.transport.serve import Report, listen, serve
 from toolbox.lib.transport.ssh import Endpoint, answers, client
+from toolbox.lib.vault import identities
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from conftest import Sandbox
 
     from toolbox.lib.machine.libvirt import Hypervisor
+    from toolbox.lib.pki.identity import Identity
     from toolbox.lib.provision.handover import Desk, Handover
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1500)]
@@ -105,7 +107,20 @@ def bare(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     hypervisor.virsh("destroy", name, check=False)
 
 
-def test_served(sandbox: Sandbox, bare: Bare) -> None:
+@pytest.fixture
+def real(sandbox: Sandbox, pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Identity:
+    """Return the keys of the project's real machines, made as a person makes them."""
+    ana = pair("ana")
+    (sandbox.root / "authorized_keys").write_text(f"{ana.line}\n")
+    monkeypatch.setenv(identities.VARIABLE, str(ana.path))
+    for words in (["secret.init"], ["identity.up", "--stack", "prod"]):
+        made = sandbox.invoke(*words)
+        assert made.code == 0, made.err
+    project = load(sandbox.root)
+    return keys.real(project, project.hosts)
+
+
+def test_served(sandbox: Sandbox, bare: Bare, real: Identity) -> None:
     """By the two tasks a machine gets its real config, and knows which one it is."""
     made = sandbox.invoke("prod.ignition", "hello", "--address", HERE, "--json")
     assert made.code == 0
@@ -120,11 +135,9 @@ def test_served(sandbox: Sandbox, bare: Bare) -> None:
 
     assert serving.returncode == 0, said
     assert "hello: served to 127.0.0.1" in said
-    identity = keys.known(load(sandbox.root))
-    assert identity is not None
     port = bare.domain.forwards[0].host_port
-    endpoint = Endpoint("hello", LOOPBACK, port, identity.hosts["hello"].ssh_host_public_key)
-    access, public = identity.provision_key, identity.provision_public_key
+    endpoint = Endpoint("hello", LOOPBACK, port, real.hosts["hello"].ssh_host_public_key)
+    access, public = real.provision_key, real.provision_public_key
     # Reason: names of sockets are limited to 107 bytes, and pytest's folders are deep.
     with (
         TemporaryDirectory() as folder,

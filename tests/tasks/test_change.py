@@ -78,7 +78,11 @@ class World:
         address = self.addresses.get(host.name, "127.0.0.1")
         simulated = host.name not in self.addresses
         target = Target(
-            host, Endpoint(host.name, address, 22, "k"), self.place, simulated=simulated
+            host,
+            Endpoint(host.name, address, 22, "k"),
+            standin.identity([host.name]),
+            self.place,
+            simulated=simulated,
         )
         session: Any = SimpleNamespace(name=host.name)
         vault: Any = None

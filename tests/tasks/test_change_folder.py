@@ -17,6 +17,8 @@ from toolbox.lib.inventory.load import load
 from toolbox.lib.pki import standin
 from toolbox.lib.simulation import keys, layout
 from toolbox.lib.stack import settled
+from toolbox.lib.vault import age, identities
+from toolbox.lib.vault.store import vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +136,12 @@ HEAVY = {"grpc", "libvirt", "pulumi", "pulumi_libvirt", "pytest", "salt", "testi
 
 
 @pytest.fixture(params=[1])
-def remembered(folder: Path, request: pytest.FixtureRequest) -> None:
+def remembered(
+    folder: Path,
+    request: pytest.FixtureRequest,
+    pair: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Remember keys as the engine does, of hosts whose machine is this place."""
     names = [f"web{number}" for number in range(request.param)]
     (folder / "hosts").mkdir()
@@ -158,10 +165,12 @@ def remembered(folder: Path, request: pytest.FixtureRequest) -> None:
         "hosts": dict.fromkeys(names, host),
     }
     stack = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]
-    workspace = layout.of(project).workspace
-    state = workspace._state(layout.IDENTITY)
-    state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": stack}}}))
+    workspace, real = layout.of(project).workspace, vault(folder)
+    for state in (workspace._state(layout.IDENTITY), real.state("example", "prod-identity")):
+        state.parent.mkdir(parents=True)
+        state.write_text(json.dumps({"checkpoint": {"latest": {"resources": stack}}}))
+    real.passphrase.write_bytes(age.HEADER)
+    monkeypatch.setenv(identities.VARIABLE, str(pair("ana").path))
     memory = workspace.folder / f"{layout.IDENTITY}.settled"
     settled.remember(memory, "digest", keys.program(project))
 
@@ -171,6 +180,7 @@ def _call(folder: Path, fake: Callable[[str, str], Path], *words: str) -> tuple[
     fake("ssh", SSH)
     fake("ssh-add", "cat >/dev/null")
     fake("pulumi", "exit 1")
+    fake("age", "echo passphrase")
     done = subprocess.run(
         [sys.executable, "-P", "-c", CALL, *words],
         env={**os.environ, "PYTHONPATH": str(Path(toolbox.__file__).parents[1]), "USER": "root"},

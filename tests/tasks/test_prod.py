@@ -41,7 +41,7 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "hosts" / name).mkdir(parents=True)
         (folder / f"hosts/{name}.yaml").write_text("")
         (folder / f"hosts/{name}/main.bu").write_text(MAIN)
-    monkeypatch.setattr(keys, "made", lambda _project: standin.identity(["web", "db"]))
+    monkeypatch.setattr(keys, "real", lambda _project, _hosts: standin.identity(["web", "db"]))
     return folder
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
     from toolbox.lib.provision.handover import Desk, Handover
@@ -55,9 +56,10 @@ def ignition(
     from json import loads
 
     wanted = _project()
-    identity = _identity(wanted)
+    hosts = _hosts(wanted, name or ())
+    identity = _identity(wanted, hosts)
     desk = _desk(address, port, patience)
-    handovers = _handovers(wanted, identity, desk, name or ())
+    handovers = _handovers(wanted, identity, desk, hosts)
     if json:
         items = [
             {
@@ -117,9 +119,10 @@ def serve(  # noqa: PLR0913 - the options of a task
     from toolbox.lib.transport import serve as server
 
     wanted = _project()
-    identity = _identity(wanted)
+    machines = _hosts(wanted, name or ())
+    identity = _identity(wanted, machines)
     desk = _desk(address, port, 0, source or ())
-    handovers = _handovers(wanted, identity, desk, name or ())
+    handovers = _handovers(wanted, identity, desk, machines)
     offers = [item.offer for item in handovers]
     credentials = handover.credentials(identity, desk)
     listener = server.listen(bind or handover.bindable(desk.address), listen or desk.port)
@@ -170,11 +173,17 @@ def _project() -> Project:
     return sim.project()
 
 
-def _identity(wanted: Project) -> Identity:
-    """Return the keys of a project."""
+def _hosts(wanted: Project, names: Sequence[str]) -> tuple[Host, ...]:
+    from toolbox.lib.inventory.choice import named, parted
+
+    return named(wanted, parted(names))
+
+
+def _identity(wanted: Project, hosts: Sequence[Host]) -> Identity:
+    """Return the keys of a project's real machines."""
     from toolbox.lib.simulation import keys
 
-    return keys.made(wanted)
+    return keys.real(wanted, hosts)
 
 
 def _desk(address: str, port: int, patience: int, sources: Sequence[str] = ()) -> Desk:
@@ -184,14 +193,12 @@ def _desk(address: str, port: int, patience: int, sources: Sequence[str] = ()) -
 
 
 def _handovers(
-    wanted: Project, identity: Identity, desk: Desk, names: Sequence[str]
+    wanted: Project, identity: Identity, desk: Desk, hosts: Sequence[Host]
 ) -> list[Handover]:
     """Return what hands over the configs of some hosts."""
     from toolbox.lib.butane import pipeline
-    from toolbox.lib.inventory.choice import named, parted
     from toolbox.lib.provision import handover
 
-    hosts = named(wanted, parted(names))
     outcomes = pipeline.every(wanted, hosts, identity)
     show.findings(pipeline.findings(outcomes))
     configs = pipeline.accepted(outcomes)

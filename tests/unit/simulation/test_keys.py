@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolbox.lib.core.errors import ProgramMissing
+from toolbox.lib.core.errors import ProgramMissing, UsageError
 from toolbox.lib.inventory.host import Host
 from toolbox.lib.inventory.project import Project
 from toolbox.lib.pki import standin
 from toolbox.lib.simulation import keys, layout
+from toolbox.lib.stack import kept
 from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -106,3 +109,23 @@ def test_held(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert keys.held(project).hosts["web"].ssh_host_public_key == "public"
     assert keys.held(project) == standin.identity(["web"])
+
+
+def test_real(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real machines have keys of their own, and a host without any is told."""
+    kept_now = SimpleNamespace(read=lambda: standin.identity(["web"]))
+    monkeypatch.setattr(kept, "real", lambda _project, _stack: kept_now)
+    web = project.hosts[0]
+
+    assert keys.real(project, [web]).hosts.keys() == {"web"}
+    with pytest.raises(UsageError, match="db: there are no keys") as raised:
+        keys.real(project, [web, replace(web, name="db")])
+    assert "identity.up --stack prod" in str(raised.value.hint)
+
+
+def test_real_without_a_vault(project: Project) -> None:
+    """Keys of a simulation are never handed to a real machine; what to do is said."""
+    with pytest.raises(UsageError) as raised:
+        keys.real(project, project.hosts)
+
+    assert "secret.init" in str(raised.value.hint)

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 WEB = Record("u", "tcg", {22: 20022}, "sha256-1", "debian", "sha256-2", 8, 2048, 2, ignited=True)
 IDENTITY = standin.identity(["db", "web"])
+REAL = standin.identity(["web"])
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let both kinds of machines have keys, each its own."""
+    monkeypatch.setattr(reach.keys, "held", lambda _project: IDENTITY)
+    monkeypatch.setattr(reach.keys, "real", lambda _project, _hosts: REAL)
 
 
 @pytest.fixture
@@ -28,7 +36,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
 
 def _targets(project: Project, *, named: bool = False) -> tuple[reach.Target, ...]:
-    return reach.targets(project, project.hosts, IDENTITY, named=named)
+    return reach.targets(project, project.hosts, named=named)
 
 
 def test_simulated(project: Project, listening: set[int]) -> None:
@@ -61,6 +69,7 @@ def test_real(project: Project, listening: set[int], how: str) -> None:
 
     assert (target.words, target.endpoint.port, target.simulated) == ("192.0.2.7", 2222, False)
     assert target.place == ()
+    assert target.identity is REAL
 
 
 @pytest.mark.usefixtures("listening")

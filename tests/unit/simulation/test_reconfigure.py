@@ -20,13 +20,14 @@ from toolbox.lib.reconfigure.engine import ChangeReport, Done
 from toolbox.lib.reconfigure.plan import Plan
 from toolbox.lib.reconfigure.record import Record as Remembered
 from toolbox.lib.reconfigure.survey import Survey
-from toolbox.lib.simulation import layout, reconfigure
+from toolbox.lib.simulation import layout, reach, reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.record import Record, load
 from toolbox.lib.transport.ssh import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from toolbox.lib.inventory.project import Project
 
@@ -57,7 +58,8 @@ class Shell:
 def machine(project: Project, *, simulated: bool = True, code: int = 0) -> reconfigure.Reached:
     """Return a machine whose connections lead nowhere."""
     web = project.hosts[1]
-    target = Target(web, Endpoint("web", "127.0.0.1", 20022, "k"), (), simulated=simulated)
+    endpoint = Endpoint("web", "127.0.0.1", 20022, "k")
+    target = Target(web, endpoint, standin.identity(["web"]), (), simulated=simulated)
     vault: Any = SimpleNamespace(keep=lambda _keepsakes: None)
     session: Any = SimpleNamespace(name="web")
     return reconfigure.Reached(target, session, Shell(code), vault)  # type: ignore[arg-type]
@@ -199,11 +201,14 @@ def test_roll_back(project: Project, engine: list[Any], before: list[int]) -> No
 
 
 def test_reached(
-    project: Project, monkeypatch: pytest.MonkeyPatch, opened: Callable[[], list[str]]
+    project: Project,
+    habitat: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    opened: Callable[[], list[str]],
 ) -> None:
     """Sessions are open in the block, one for each machine, and end with it."""
     identity = standin.identity(["db", "web"])
-    monkeypatch.setattr(reconfigure.keys, "held", lambda _project: identity)
+    monkeypatch.setattr(reach.keys, "real", lambda _project, _hosts: identity)
     db, web = project.hosts
     project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
 
@@ -211,6 +216,7 @@ def test_reached(
         (found,) = machines
         assert (found.name, found.target.words) == ("web", "192.0.2.7")
         assert found.states == (web.folder / "salt", project.root / "salt")
+        assert machines[0].vault.folder.is_relative_to(habitat / "state" / "vaults")
         assert opened() == ["client web", "session web"]
     assert opened()[2:] == ["end session web", "end client web"]
 

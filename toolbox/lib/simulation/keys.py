@@ -1,18 +1,19 @@
-"""The keys of a project as its simulation has them."""
+"""The keys of a project: those that its simulation has, and those of its real machines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import layout
 from toolbox.lib.stack import identity as identity_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
 
@@ -29,6 +30,28 @@ def held(project: Project) -> Identity:
     """
     outputs = layout.of(project).workspace.known(layout.IDENTITY, program(project))
     return identity_stack.identity(outputs) if outputs else made(project)
+
+
+def real(project: Project, hosts: Sequence[Host]) -> Identity:
+    """Return the identity of a project's real machines, which its repository keeps sealed.
+
+    Args:
+        project: The project.
+        hosts: Hosts that must have keys.
+
+    Raises:
+        UsageError: It was not made yet, or not for all of them.
+        VerificationError: No key here opens it.
+    """
+    from toolbox.lib.stack import kept
+    from toolbox.lib.vault.store import STACK
+
+    identity = kept.real(project, STACK).read()
+    lacking = [host.name for host in hosts if host.name not in identity.hosts]
+    if lacking:
+        message = f"{', '.join(lacking)}: there are no keys for a real machine yet"
+        raise UsageError(message, hint=f"identity.up --stack {STACK} makes them")
+    return identity
 
 
 def made(project: Project) -> Identity:

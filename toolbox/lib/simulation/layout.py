@@ -78,13 +78,22 @@ class Layout:
         return self.runtime / f"{host}.ign"
 
     def vault(self, host: str, key: Secret) -> Vault:
-        """Return where secrets of a host's earlier generations are, sealed.
+        """Return where secrets of a simulated machine's earlier generations are, sealed.
 
         Args:
-            host: Name of the host.
+            host: Name of its host.
             key: The private key that logs in.
         """
         return Vault(self.folder / "vault" / host, key)
+
+    def real_vault(self, host: str, key: Secret) -> Vault:
+        """Return the same for a real machine; it stays when the simulation is removed.
+
+        Args:
+            host: Name of its host.
+            key: The private key that logs in.
+        """
+        return Vault(state_home() / "vaults" / self.label / host, key)
 
     @property
     def addresses(self) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import UsageError
-from toolbox.lib.simulation import layout, neighbours, network, ports, record
+from toolbox.lib.simulation import keys, layout, neighbours, network, ports, record
 from toolbox.lib.transport.ssh import Endpoint
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
-    from toolbox.lib.simulation.layout import Layout
 
 SSH = 22
 
@@ -32,12 +31,14 @@ class Target:
     Attributes:
         host: The host.
         endpoint: How it is reached.
+        identity: Keys of the project for machines of its kind.
         place: Files that it has because of the place it runs in.
         simulated: Whether it is the simulated one.
     """
 
     host: Host
     endpoint: Endpoint
+    identity: Identity
     place: tuple[PlaceFile, ...]
     simulated: bool
 
@@ -47,36 +48,32 @@ class Target:
         return "simulated" if self.simulated else self.endpoint.address
 
 
-def targets(
-    project: Project, hosts: Sequence[Host], identity: Identity, *, named: bool
-) -> tuple[Target, ...]:
+def targets(project: Project, hosts: Sequence[Host], *, named: bool) -> tuple[Target, ...]:
     """Return the machines of some hosts.
 
     Args:
         project: The project.
         hosts: The hosts.
-        identity: Keys of the project: a machine is known by its host key.
         named: Whether each of them was asked for; those without a machine are left out otherwise.
 
     Raises:
-        UsageError: One that was asked for has none, or none of them has.
+        UsageError: One that was asked for has none, or none of them has; or there are no keys.
+        VerificationError: No key here opens those of the real machines.
     """
-    where = layout.of(project)
-    simulated = _simulated(project, where, hosts, identity)
-    found = [simulated.get(host.name) or _real(host, identity) for host in hosts]
-    have = tuple(target for target in found if target is not None)
-    lacking = [host.name for host, target in zip(hosts, found, strict=True) if target is None]
-    if lacking and (named or not have):
+    found = _simulated(project, hosts)
+    lacking = [host.name for host in hosts if host.name not in found and not host.address]
+    real = [host for host in hosts if host.name not in found and host.address]
+    if lacking and (named or not (found or real)):
         message = f"{', '.join(lacking)}: there is no machine to be reached"
         hint = "bring a simulated one up: invoke sim.up; or give the real one's address in"
         raise UsageError(message, hint=f"{hint} hosts/{lacking[0]}.yaml")
-    return have
+    found |= _real(project, real)
+    return tuple(found[host.name] for host in hosts if host.name in found)
 
 
-def _simulated(
-    project: Project, where: Layout, hosts: Sequence[Host], identity: Identity
-) -> dict[str, Target]:
+def _simulated(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
     """Return the machines that are simulated and run, by the names of their hosts."""
+    where = layout.of(project)
     known = {host.name: record.load(where.record(host.name)) for host in hosts}
     # Reason: while QEMU runs, its port is listened to, and by nobody else as a rule; who does is
     # known by the host key.
@@ -87,6 +84,7 @@ def _simulated(
     }
     if not doors:
         return {}
+    identity = keys.held(project)
     addresses = network.assign(project.subnet, project.hosts, network.remembered(where))
     told = neighbours.of(project, network.Network(project.subnet, addresses))
     return {
@@ -99,6 +97,7 @@ def _simulated(
                 identity.hosts[host.name].ssh_host_public_key,
                 authority=identity.ssh.host,
             ),
+            identity,
             told.files(host.name),
             simulated=True,
         )
@@ -107,14 +106,24 @@ def _simulated(
     }
 
 
-def _real(host: Host, identity: Identity) -> Target | None:
-    if not host.address:
-        return None
-    endpoint = Endpoint(
-        host.name,
-        host.address,
-        host.ssh_port,
-        identity.hosts[host.name].ssh_host_public_key,
-        authority=identity.ssh.host,
-    )
-    return Target(host, endpoint, (), simulated=False)
+def _real(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
+    """Return the real machines of hosts, by the names of their hosts."""
+    if not hosts:
+        return {}
+    identity = keys.real(project, hosts)
+    return {
+        host.name: Target(
+            host,
+            Endpoint(
+                host.name,
+                host.address,
+                host.ssh_port,
+                identity.hosts[host.name].ssh_host_public_key,
+                authority=identity.ssh.host,
+            ),
+            identity,
+            (),
+            simulated=False,
+        )
+        for host in hosts
+    }

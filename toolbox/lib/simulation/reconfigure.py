@@ -15,7 +15,7 @@ from toolbox.lib.reconfigure.desired import derive
 from toolbox.lib.reconfigure.engine import ChangeReport
 from toolbox.lib.reconfigure.record import keepsakes
 from toolbox.lib.reconfigure.session import remote
-from toolbox.lib.simulation import keys, layout, reach, record
+from toolbox.lib.simulation import layout, reach, record
 from toolbox.lib.transport.ssh import client
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from toolbox.lib.butane.pipeline import Outcome
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.core.report import Finding
     from toolbox.lib.inventory.host import Host
@@ -113,24 +114,42 @@ def reached(
     Raises:
         UsageError: There is no machine.
     """
-    identity = keys.held(project)
-    found = reach.targets(project, hosts, identity, named=named)
+    found = reach.targets(project, hosts, named=named)
     where = layout.of(project)
-    key, public = identity.provision_key, identity.provision_public_key
-    with (
-        client([target.endpoint for target in found], key, public, where.runtime) as ssh,
-        ExitStack() as sessions,
-    ):
+    with ExitStack() as opened:
+        clients = {
+            simulated: opened.enter_context(_client(where, some))
+            for simulated, some in _kinds(found).items()
+        }
         yield tuple(
             Reached(
                 target,
-                sessions.enter_context(remote(ssh, target.host.name)),
-                ssh,
-                where.vault(target.host.name, key),
+                opened.enter_context(remote(clients[target.simulated], target.host.name)),
+                clients[target.simulated],
+                _vault(where, target),
                 (target.host.folder / STATES, project.root / STATES),
             )
             for target in found
         )
+
+
+def _kinds(targets: Sequence[Target]) -> dict[bool, list[Target]]:
+    """Return simulated and real machines apart, as each kind has keys of its own."""
+    kinds: dict[bool, list[Target]] = {}
+    for target in targets:
+        kinds.setdefault(target.simulated, []).append(target)
+    return kinds
+
+
+def _client(where: Layout, targets: Sequence[Target]) -> AbstractContextManager[Client]:
+    identity = targets[0].identity
+    key, public = identity.provision_key, identity.provision_public_key
+    return client([target.endpoint for target in targets], key, public, where.runtime)
+
+
+def _vault(where: Layout, target: Target) -> Vault:
+    choose = where.vault if target.simulated else where.real_vault
+    return choose(target.host.name, target.identity.provision_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +175,10 @@ def rendered(project: Project, machines: Sequence[Reached]) -> Rendered:
     Raises:
         ToolboxError: One is refused; the findings tell why.
     """
-    hosts = [machine.target.host for machine in machines]
-    outcomes = pipeline.every(project, hosts, keys.held(project))
+    outcomes: list[Outcome] = []
+    for some in _kinds([machine.target for machine in machines]).values():
+        hosts = [target.host for target in some]
+        outcomes += pipeline.every(project, hosts, some[0].identity)
     return Rendered(pipeline.accepted(outcomes), pipeline.findings(outcomes))
 
 

@@ -91,7 +91,7 @@ def _reached(starter: Starter, machine: Running, sessions: ExitStack) -> Reached
     name = machine.host.name
     place = starter.told.files(name)
     return Reached(
-        Target(machine.host, machine.endpoint, place, simulated=True),
+        Target(machine.host, machine.endpoint, starter.identity, place, simulated=True),
         sessions.enter_context(remote(starter.ssh, name)),
         starter.ssh,
         starter.where.vault(name, starter.identity.provision_key),
