@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import struct
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
@@ -13,17 +11,14 @@ from toolbox.lib.pki import keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
 ALGORITHM = 13
 """ECDSAP256SHA256, which every validator must know (RFC 8624)."""
 
-DIGEST = 2
-"""SHA-256 in a DS record."""
-
+DIGEST = "SHA256"
 FLAGS = 257
 """A zone key that is a secure entry point: a key-signing key."""
-
-PROTOCOL = 3
 
 
 def dnskey(zone: str, key: Secret) -> str:
@@ -33,8 +28,8 @@ def dnskey(zone: str, key: Secret) -> str:
         zone: The zone's name.
         key: Its private key, ECDSA P-256.
     """
-    encoded = base64.b64encode(_public(key)).decode()
-    return f"{zone}. IN DNSKEY {FLAGS} {PROTOCOL} {ALGORITHM} {encoded}"
+    # Reason: programs that read an anchor out of a record want its key in one piece.
+    return f"{zone}. IN DNSKEY {_record(key).to_text(base64_chunk_size=0)}"
 
 
 def ds(zone: str, key: Secret) -> str:
@@ -44,14 +39,10 @@ def ds(zone: str, key: Secret) -> str:
         zone: The zone's name.
         key: Its private key, ECDSA P-256.
     """
-    digest = hashlib.sha256(_wire(zone) + _rdata(key)).hexdigest()
-    return f"{zone}. IN DS {tag(key)} {ALGORITHM} {DIGEST} {digest}"
+    from dns.dnssec import make_ds
 
-
-def tag(key: Secret) -> int:
-    """Return the number by which records refer to a key (RFC 4034, appendix B)."""
-    total = sum(byte << 8 if not at & 1 else byte for at, byte in enumerate(_rdata(key)))
-    return (total + (total >> 16 & 0xFFFF)) & 0xFFFF
+    name = f"{zone}."
+    return f"{name} IN DS {make_ds(name, _record(key), DIGEST).to_text()}"
 
 
 def private_file(key: Secret) -> Secret:
@@ -75,16 +66,7 @@ def _private(key: Secret) -> EllipticCurvePrivateKey:
     return found
 
 
-def _public(key: Secret) -> bytes:
-    numbers = _private(key).public_key().public_numbers()
-    return numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+def _record(key: Secret) -> DNSKEY:
+    from dns.dnssec import make_dnskey
 
-
-def _rdata(key: Secret) -> bytes:
-    return struct.pack(">HBB", FLAGS, PROTOCOL, ALGORITHM) + _public(key)
-
-
-def _wire(zone: str) -> bytes:
-    """Return a name as it goes over the wire, in its canonical form."""
-    labels = [label.encode("ascii") for label in zone.lower().rstrip(".").split(".") if label]
-    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    return make_dnskey(_private(key).public_key(), ALGORITHM, FLAGS)
