@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.pki.x509 import usage
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -113,7 +114,7 @@ def _authority(key: EllipticCurvePrivateKey, address: str) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder(name, name, public, serial, BEGIN, END)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(ca=True), critical=True)
+        .add_extension(usage(authority=True), critical=True)
         .add_extension(x509.NameConstraints([_constraint(address)], None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
@@ -127,7 +128,7 @@ def _certificate(
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     issuer, public = authority.public_key(), key.public_key()
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     builder = (
         x509.CertificateBuilder(
             _name("one-shot serving"),
@@ -138,8 +139,8 @@ def _certificate(
             now + timedelta(days=RUN_DAYS),
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(ca=False), critical=True)
-        .add_extension(usage, critical=False)
+        .add_extension(usage(authority=False), critical=True)
+        .add_extension(server, critical=False)
         .add_extension(x509.SubjectAlternativeName([_general(address)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
@@ -158,22 +159,6 @@ def _name(text: str) -> x509.Name:
     from cryptography.x509.oid import NameOID
 
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"infra-toolbox {text}")])
-
-
-def _usage(*, ca: bool) -> x509.KeyUsage:
-    from cryptography import x509
-
-    return x509.KeyUsage(
-        digital_signature=not ca,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=ca,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _general(address: str) -> x509.GeneralName:

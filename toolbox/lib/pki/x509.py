@@ -101,7 +101,7 @@ def authority(wanted: Authority, key: Secret, now: datetime, issuer: Signed | No
     builder = _frame(subject, own.public_key(), now, wanted.hours, above)
     builder = builder.add_extension(
         x509.BasicConstraints(ca=True, path_length=wanted.path_length), critical=True
-    ).add_extension(_usage(), critical=True)
+    ).add_extension(usage(authority=True), critical=True)
     if wanted.bounds:
         builder = builder.add_extension(constraints(wanted.bounds), critical=True)
     if wanted.leaves:
@@ -170,6 +170,27 @@ def constraints(bounds: Bounds) -> NameConstraints:
         if not any(ip_network(network).version == version for network in bounds.networks):
             excluded.append(x509.IPAddress(ip_network(everything)))
     return x509.NameConstraints(permitted or None, excluded or None)
+
+
+def usage(*, authority: bool) -> KeyUsage:
+    """Return what a key is used for, as certificates say it (RFC 5280, section 4.2.1.3).
+
+    Args:
+        authority: Whether it signs certificates; it signs what is sent otherwise.
+    """
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def pkcs12(label: str, key: Secret, certificates: str, password: Secret) -> bytes:
@@ -248,22 +269,6 @@ def _common_name(certificate: Certificate) -> str:
 
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else "an authority without a name"
-
-
-def _usage() -> KeyUsage:
-    from cryptography import x509
-
-    return x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _hash(key: keys.PrivateKey) -> SHA256 | SHA384 | None:
