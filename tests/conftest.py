@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from xdist.workermanage import WorkerController
 
-UNPROMISED = {"busybox", "go"}
-"""What the image has no use for."""
+UNPROMISED = {"busybox", "go", "root"}
+"""What the image has no use for, or leaves to its caller."""
 
 DEAR = ("image", "engine", "machine")
 DESELECTED = pytest.StashKey[dict[str, str]]()
@@ -104,6 +104,12 @@ def _reason(longrepr: object) -> str:
 @cache
 def _lack(what: str) -> str:
     """Return why this place does not have what is needed; empty when it does."""
+    if what == "root":
+        return "" if os.geteuid() == 0 else "this is somebody else"
+    if what == "salt-bundle":
+        from toolbox.lib.reconfigure.salt.bundle import FOLDER
+
+        return "" if FOLDER.is_dir() else f"there is no folder {FOLDER}"
     if what == "plugins":
         from toolbox.lib.stack.workspace import PLUGINS
 

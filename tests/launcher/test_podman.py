@@ -143,7 +143,7 @@ def test_a_shell_can_be_used(real: RealHost) -> None:
     assert code == 5
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root: nobody else has others' projects")
+@pytest.mark.needs("root")
 def test_no_file_of_roots_in_a_persons_project(real: RealHost) -> None:
     """Root runs the task as the owner of the project, who can write the state and has a name."""
     os.chown(real.project, 1234, 1235)

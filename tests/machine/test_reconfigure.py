@@ -270,7 +270,7 @@ def test_operator_is_killed(sandbox: Sandbox, ignited: dict[str, list[str]]) -> 
         time.sleep(0.2)
     time.sleep(3)
     task.send_signal(signal.SIGKILL)
-    task.wait()
+    task.communicate()
 
     _apply(sandbox, SECOND)
 
@@ -304,7 +304,7 @@ def test_power_cut(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
             break
     (name,) = sandbox.domains()
     subprocess.run(["virsh", "destroy", name], check=True)
-    task.wait()
+    task.communicate()
     answer = sandbox.invoke("sim.up")
     assert answer.code == 0, answer.err
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -98,7 +97,7 @@ def test_lifetime() -> None:
     assert (made.not_valid_after_utc - NOW).days == 2
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
+@pytest.mark.needs("openssl")
 @pytest.mark.parametrize("name", ["192.0.2.1", "2001:db8::1", "boot.example.org"])
 def test_openssl(name: str, tmp_path: Path) -> None:
     """OpenSSL accepts it at its strictest."""

@@ -146,13 +146,16 @@ def test_python_shakes_hands(chain: Chain, tmp_path: Path) -> None:
     server.load_cert_chain(pair)
     client = ssl.create_default_context(cadata=chain.root.certificate)
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
+    both = [
         client.wrap_bio(down, up, server_hostname=WELL),
         server.wrap_bio(up, down, server_side=True),
     ]
+    ends = both
 
     while ends:
         ends = [end for end in ends if not _shaken(end)]
+
+    assert ("DNS", WELL) in both[0].getpeercert()["subjectAltName"]
 
 
 def _shaken(end: ssl.SSLObject) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from base64 import b64encode
 from pathlib import Path
@@ -136,10 +135,9 @@ def test_golden(site: Site, tmp_path: Path, path: Path) -> None:
 
 @pytest.mark.needs("ignition-apply")
 @pytest.mark.timeout(900)
+@pytest.mark.needs("root")
 def test_generated(site: Site, tmp_path: Path) -> None:
     """Generated configs, each reached from nothing, and then from the one before."""
-    if os.geteuid() != 0:
-        pytest.skip("only root gives files away")
     seen: list[str] = ['{"ignition": {"version": "3.6.0"}}']
     with site.session() as session:
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,11 +72,9 @@ PEOPLE = {
 }
 
 
-@pytest.mark.needs("useradd")
+@pytest.mark.needs("useradd", "root")
 def test_people(site: Site) -> None:
     """Users, groups, passwords and keys come by the programs that manage them, and go again."""
-    if os.geteuid() != 0:
-        pytest.skip("only root makes users")
     etc, home = site.root / "etc", site.root / "home"
     etc.mkdir()
     (home / "core").mkdir(parents=True)
@@ -114,11 +111,9 @@ def test_people(site: Site) -> None:
     assert not (home / "core/.ssh").exists()
 
 
-@pytest.mark.needs("useradd")
+@pytest.mark.needs("useradd", "root")
 def test_home_that_was_lost(site: Site) -> None:
     """A user without a home, as a power cut may leave one, gets it with what a home begins with."""
-    if os.geteuid() != 0:
-        pytest.skip("only root makes users")
     etc = site.root / "etc"
     (etc / "skel").mkdir(parents=True)
     (etc / "skel/.profile").write_text("hello\n")

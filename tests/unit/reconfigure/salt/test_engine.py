@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,8 +142,7 @@ def ignited(root: Path, text: str, apply: str) -> dict[str, tuple[object, ...]]:
     return tree(root)
 
 
-@needs("salt-call", "ignition-apply")
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+@needs("salt-call", "ignition-apply", "root")
 @pytest.mark.parametrize(
     "text",
     [
@@ -167,7 +165,7 @@ def test_salt_makes_what_ignition_makes(
 
 
 @needs("salt-call")
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+@needs("root")
 def test_another_config_and_back_leaves_nothing(root: Path) -> None:
     """Kinds, bytes, modes and owners change and go again; a second time there is nothing to do."""
     (root / "etc").mkdir()
@@ -244,7 +242,7 @@ def test_what_a_killed_salt_left_is_removed(root: Path) -> None:
 
 
 @needs("salt-call")
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+@needs("root")
 @pytest.mark.parametrize("seconds", ["0.05", "1.2"])
 def test_a_killed_salt_is_finished_by_the_next_change(
     root: Path, fake: Callable[[str, str], Path], program: Callable[[str], str], seconds: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -13,13 +12,10 @@ import pytest
 
 from toolbox.lib.reconfigure.salt import bundle, call, minion
 
-HERE = Path(os.environ.get("INFRA_SALT_BUNDLE", bundle.FOLDER))
+HERE = bundle.FOLDER
 LARGEST = 60_000_000
 PROC = ("cpuinfo", "meminfo", "mounts", "stat", "uptime")
-pytestmark = [
-    pytest.mark.image,
-    pytest.mark.skipif(not HERE.is_dir(), reason="needs the image"),
-]
+pytestmark = pytest.mark.needs("salt-bundle")
 
 
 def test_it_is_what_its_digest_says() -> None:
@@ -37,7 +33,7 @@ def test_it_was_built_with_this_entry() -> None:
     assert found == hashlib.sha256(Path(call.__file__).read_bytes()).hexdigest()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a root of its own")
+@pytest.mark.needs("root")
 def test_it_runs_where_nothing_is_installed(tmp_path: Path) -> None:
     """In a root without libc, shell and Python it makes a file; what is lent is /proc."""
     with tarfile.open(HERE / bundle.ARCHIVE) as archive:
