@@ -29,6 +29,27 @@ storage:
       mode: 0755
 """
 
+UNITS = """systemd:
+  units:
+    - name: greeted.service
+      enabled: true
+      contents: |
+        [Service]
+        Type=oneshot
+        RemainAfterExit=yes
+        ExecStart=/usr/bin/touch /run/greeted
+        [Install]
+        WantedBy=multi-user.target
+    - name: web.service
+      enabled: true
+      contents: |
+        [Service]
+        EnvironmentFile=/etc/case/web.env
+        ExecStart=/usr/bin/sleep 1000
+        [Install]
+        WantedBy=multi-user.target
+"""
+
 FIRST = f"""{COMMON}
   files:
     - path: /srv/hello/index.html
@@ -60,26 +81,7 @@ passwd:
     - name: goes
       uid: 4702
       groups: [leaves]
-systemd:
-  units:
-    - name: greeted.service
-      enabled: true
-      contents: |
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/usr/bin/touch /run/greeted
-        [Install]
-        WantedBy=multi-user.target
-    - name: web.service
-      enabled: true
-      contents: |
-        [Service]
-        EnvironmentFile=/etc/case/web.env
-        ExecStart=/usr/bin/sleep 1000
-        [Install]
-        WantedBy=multi-user.target
-    - name: goes@one.service
+{UNITS}    - name: goes@one.service
       enabled: true
     - name: goes@.service
       contents: |
@@ -122,26 +124,7 @@ passwd:
       uid: 4712
       groups: [people]
       ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0 comes"]
-systemd:
-  units:
-    - name: greeted.service
-      enabled: true
-      contents: |
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/usr/bin/touch /run/greeted
-        [Install]
-        WantedBy=multi-user.target
-    - name: web.service
-      enabled: true
-      contents: |
-        [Service]
-        EnvironmentFile=/etc/case/web.env
-        ExecStart=/usr/bin/sleep 1000
-        [Install]
-        WantedBy=multi-user.target
-      dropins:
+{UNITS}      dropins:
         - name: 10-more.conf
           contents: |
             [Service]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.reconfigure.model import file, read, storage
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.reconfigure import record
+from toolbox.lib.reconfigure import comeback, record
 from toolbox.lib.reconfigure.record import RecordError
 
 CONFIG = {
@@ -95,7 +95,7 @@ def test_coming_back() -> None:
     state = read(CONFIG)
     kept = {keepsake.blob.digest: keepsake.blob for keepsake in record.keepsakes(state)}
     known = record.load(record.dump(record.of(state, generation=1)))
-    back = record.desired(known, kept.get)
+    back = comeback.desired(known, kept.get)
     assert record.of(back, generation=1) == known
     assert {user.name: user for user in back.users} == {user.name: user for user in state.users}
     assert back.groups == state.groups
@@ -109,7 +109,7 @@ def test_what_is_lost() -> None:
     """Where bytes are nowhere any more, all of it is told at once."""
     known = record.of(read(CONFIG), generation=5)
     with pytest.raises(RecordError) as caught:
-        record.desired(known, lambda _digest: None)
+        comeback.desired(known, lambda _digest: None)
     for what in ("generation 5", "/etc/key", "/etc/more", "user me", "group staff"):
         assert what in caught.value.message
     assert "/etc/mode" not in caught.value.message
@@ -138,7 +138,7 @@ def test_passwords_come_back_as_secrets() -> None:
     """A password that comes back does not print."""
     state = read(CONFIG)
     kept = {keepsake.blob.digest: keepsake.blob for keepsake in record.keepsakes(state)}
-    back = record.desired(record.of(state, generation=1), kept.get)
+    back = comeback.desired(record.of(state, generation=1), kept.get)
     me = next(user for user in back.users if user.name == "me")
     assert me.password == Secret("$y$canary")
     assert "canary" not in repr(back)

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.check.unitfile import QUADLETS
 from toolbox.lib.butane.render import names_of_sources
 from toolbox.lib.inventory import names as spelling
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
 
 UNITS_FOLDER = "/etc/systemd/system"
 QUADLETS_FOLDER = "/etc/containers/systemd"
-QUADLETS = {
-    "container": "",
-    "kube": "",
-    "pod": "-pod",
-    "volume": "-volume",
-    "network": "-network",
-    "image": "-image",
-    "build": "-build",
-}
-"""What podman's generator adds to the name of a file when it makes a unit of it."""
-
 KINDS = {"files": "file", "directories": "directory", "links": "link"}
 NAMES = ("path", "name")
 MANY = 3

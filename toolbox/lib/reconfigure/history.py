@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
+from toolbox.lib.reconfigure import comeback, sight
 from toolbox.lib.reconfigure import record as records
-from toolbox.lib.reconfigure import sight
 from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.record import FOLDER
 from toolbox.lib.reconfigure.session import SHELL
@@ -94,7 +94,7 @@ def state(session: Session, number: int, vault: Vault | None = None) -> DesiredS
     blobs = _blobs(session, _digests(wanted), current)
     missing = _digests(wanted) - blobs.keys()
     found = {digest: vault.get(digest) for digest in missing} if vault else {}
-    return records.desired(wanted, lambda digest: blobs.get(digest) or found.get(digest))
+    return comeback.desired(wanted, lambda digest: blobs.get(digest) or found.get(digest))
 
 
 def digests(session: Session) -> frozenset[str]:

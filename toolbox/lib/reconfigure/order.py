@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolbox.lib.butane.check.unitfile import QUADLETS
 from toolbox.lib.reconfigure.plan import ORDER, UnitAction, Verb
-from toolbox.lib.reconfigure.unitpath import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -38,6 +38,6 @@ def _rank(unit: str) -> int:
     """Return how early a unit is worked on: sockets, then what others stand on."""
     if unit.endswith((".socket", ".mount")):
         return 0
-    ground = [f"{ending}.service" for ending in ENDINGS.values() if ending]
+    ground = [f"{ending}.service" for ending in QUADLETS.values() if ending]
     building = unit.partition("@")[0].endswith("-build")
     return 1 if building or unit.endswith(tuple(ground)) else 2

@@ -11,7 +11,7 @@ from toolbox.lib.reconfigure.blob import Blob
 from toolbox.lib.reconfigure.layout import is_base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from toolbox.lib.reconfigure.state import DesiredState, Group, Node, Unit, User
 
@@ -221,21 +221,6 @@ def load(text: str | bytes) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"the machine's record {FOLDER}/record.json cannot be read: {error!r}"
         raise RecordError(message, hint="remove it, and nothing is removed from then on") from error
-
-
-def desired(record: Record, blob_of: Callable[[str], Blob | None]) -> DesiredState:
-    """Return the state that a record remembers, to come back to it.
-
-    Args:
-        record: The record.
-        blob_of: Gives bytes by their SHA-256; None where they are nowhere any more.
-
-    Raises:
-        RecordError: Something of it is nowhere any more.
-    """
-    from toolbox.lib.reconfigure import comeback
-
-    return comeback.desired(record, blob_of)
 
 
 def account_blob(account: User | Group) -> Blob:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from toolbox.lib.butane.check.unitfile import entries
-from toolbox.lib.reconfigure.unitpath import ENDINGS, is_template
+from toolbox.lib.butane.check.unitfile import QUADLETS, entries
+from toolbox.lib.reconfigure.unitpath import is_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ READ_AGAIN = frozenset({"ExecReload"})
 CREDENTIALS = frozenset({"LoadCredential", "LoadCredentialEncrypted"})
 IMPORTED = "ImportCredential"
 STORES = ("/etc/credstore", "/etc/credstore.encrypted", "/run/credstore")
-QUADLET = re.compile(rf"[\w@.-]+\.(?:{'|'.join(ENDINGS)})")
+QUADLET = re.compile(rf"[\w@.-]+\.(?:{'|'.join(QUADLETS)})")
 FOLDERS = {"E": "/etc", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "t": "/run"}
 INSTANCE = "iIj"
 ANY = r"[^/]*"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from toolbox.lib.butane.check.unitfile import TYPES, entries
+from toolbox.lib.butane.check.unitfile import QUADLETS, TYPES, entries
 
 FOLDERS = r"/(?:etc|run|usr/local/lib|usr/lib|lib)/systemd/system(?:\.control)?"
 NAME = rf"[\w:.\\-]+(?:@[\w:.\\-]*)?\.(?:{'|'.join(TYPES)})"
@@ -15,22 +15,10 @@ UNIT = re.compile(rf"{FOLDERS}/({NAME})")
 DROPIN = re.compile(rf"{FOLDERS}/({NAME})\.d/[^/]+\.conf")
 WANTED = re.compile(rf"{FOLDERS}/{NAME}\.(?:wants|requires|upholds)/({NAME})")
 
-QUADLETS = r"/(?:etc|run|usr/share)/containers/systemd/(?!users/)(?:[^/]+/)*?"
-ENDINGS = {
-    "container": "",
-    "kube": "",
-    "pod": "-pod",
-    "volume": "-volume",
-    "network": "-network",
-    "image": "-image",
-    "build": "-build",
-    "artifact": "-artifact",
-}
-"""What podman puts behind the name of a quadlet, by its kind, for the name of its service."""
-
-QUADLET_NAME = rf"([^/]+)\.({'|'.join(ENDINGS)})"
-QUADLET = re.compile(QUADLETS + QUADLET_NAME)
-QUADLET_DROPIN = re.compile(QUADLETS + QUADLET_NAME + r"\.d/[^/]+\.conf")
+QUADLET_FOLDERS = r"/(?:etc|run|usr/share)/containers/systemd/(?!users/)(?:[^/]+/)*?"
+QUADLET_NAME = rf"([^/]+)\.({'|'.join(QUADLETS)})"
+QUADLET = re.compile(QUADLET_FOLDERS + QUADLET_NAME)
+QUADLET_DROPIN = re.compile(QUADLET_FOLDERS + QUADLET_NAME + r"\.d/[^/]+\.conf")
 OF_TYPE = re.compile(rf"{FOLDERS}/(?:{'|'.join(TYPES)})\.d/[^/]+\.conf")
 
 
@@ -88,7 +76,7 @@ def service(stem: str, kind: str, text: str = "") -> str:
     if named and named[-1]:
         return f"{named[-1]}.service"
     prefix, at, instance = stem.partition("@")
-    return f"{prefix}{ENDINGS[kind]}{at}{instance}.service"
+    return f"{prefix}{QUADLETS[kind]}{at}{instance}.service"
 
 
 def reloads(path: str) -> bool:

@@ -10,6 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+QUADLETS = {
+    "container": "",
+    "kube": "",
+    "pod": "-pod",
+    "volume": "-volume",
+    "network": "-network",
+    "image": "-image",
+    "build": "-build",
+    "artifact": "-artifact",
+}
+"""What podman puts behind the name of a quadlet, by its kind, for the name of its service."""
+
 TYPES = ("service", "socket", "target", "timer", "path", "mount", "automount", "swap", "slice")
 NAME = re.compile(
     rf"(?<![\w@.:\\/%-])((?:[\w:.\\-]+|-)(?:@[\w:.\\%-]*)?\.(?:{'|'.join(TYPES)}|device|scope))"
