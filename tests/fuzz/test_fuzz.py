@@ -37,7 +37,7 @@ from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.pki import keys
-from toolbox.lib.reconfigure import desired, inheritance, job, record, sight, words
+from toolbox.lib.reconfigure import comeback, desired, inheritance, job, record, sight, words
 from toolbox.lib.reconfigure.decide import decide
 from toolbox.lib.reconfigure.survey import Survey
 from toolbox.lib.transport.offer import Refused
@@ -269,7 +269,7 @@ def fuzz_ignition(text: str) -> None:
         known = record.of(state, generation=0)
         assert record.load(record.dump(known)) == known
         kept = {item.blob.digest: item.blob for item in record.keepsakes(state)}
-        assert record.of(record.desired(known, kept.get), generation=0).nodes.keys() == {*paths}
+        assert record.of(comeback.desired(known, kept.get), generation=0).nodes.keys() == {*paths}
         plan = decide(state, Survey(), now="", who="", engine="direct")
         json.dumps(words.as_json(plan))
         assert not any("\x1b" in said for said in words.lines(plan))
