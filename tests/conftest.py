@@ -107,7 +107,7 @@ def _lack(what: str) -> str:
     if what == "root":
         return "" if os.geteuid() == 0 else "this is somebody else"
     if what == "salt-bundle":
-        from toolbox.lib.reconfigure.salt.bundle import FOLDER
+        from toolbox.lib.reconfigure.engines.salt.bundle import FOLDER
 
         return "" if FOLDER.is_dir() else f"there is no folder {FOLDER}"
     if what == "plugins":

@@ -37,9 +37,13 @@ from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.pki import keys
-from toolbox.lib.reconfigure import comeback, desired, inheritance, job, record, sight, words
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.reconfigure.desire import desired, inheritance
+from toolbox.lib.reconfigure.engines import job
+from toolbox.lib.reconfigure.history import comeback, record
+from toolbox.lib.reconfigure.look import sight
+from toolbox.lib.reconfigure.look.survey import Survey
+from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.telling import words
 from toolbox.lib.transport.offer import Refused
 from toolbox.lib.transport.request import CHUNK, Reader
 from toolbox.lib.vault import age, disguise, identities, markers, recipients

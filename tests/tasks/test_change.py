@@ -12,13 +12,13 @@ import pytest
 
 from toolbox.lib.butane.bootstrap import PlaceFile
 from toolbox.lib.pki import standin
-from toolbox.lib.reconfigure import history
 from toolbox.lib.reconfigure.change import Prospect
-from toolbox.lib.reconfigure.engine import ChangeReport, Done
-from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan, UnitAction, Verb
-from toolbox.lib.reconfigure.record import Placed, Record
-from toolbox.lib.reconfigure.state import DesiredState, Kind
-from toolbox.lib.reconfigure.survey import Found, Survey
+from toolbox.lib.reconfigure.desire.state import DesiredState, Kind
+from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.history import history
+from toolbox.lib.reconfigure.history.record import Placed, Record
+from toolbox.lib.reconfigure.look.survey import Found, Survey
+from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan, UnitAction, Verb
 from toolbox.lib.simulation import keys, reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached, Rendered, Returned

@@ -119,7 +119,7 @@ def apply(  # noqa: PLR0913 - the options of a task
     from toolbox.lib.core.errors import UsageError
     from toolbox.lib.core.files import sha256
     from toolbox.lib.reconfigure import change as changing
-    from toolbox.lib.reconfigure import desired
+    from toolbox.lib.reconfigure.desire import desired
     from toolbox.tasks import change
 
     if not file or not root:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.engine import ChangeReport, Done
+    from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
     from toolbox.lib.simulation.reconfigure import Reached
 
 NAMES = "hosts, one or more; all that have a machine by default"
@@ -140,7 +140,7 @@ def _hosts(name: Sequence[str] | None) -> tuple[Project, tuple[Host, ...], bool]
 def _item(machine: Reached, seen: Prospect, said: Sequence[Done]) -> dict[str, object]:
     from dataclasses import asdict
 
-    from toolbox.lib.reconfigure import words
+    from toolbox.lib.reconfigure.telling import words
 
     return {
         "host": machine.name,
@@ -152,7 +152,7 @@ def _item(machine: Reached, seen: Prospect, said: Sequence[Done]) -> dict[str, o
 
 
 def _show(machine: Reached, seen: Prospect, said: Sequence[Done]) -> None:
-    from toolbox.lib.reconfigure import words
+    from toolbox.lib.reconfigure.telling import words
 
     lines = words.lines(seen.plan)
     show.data(f"{machine.name} ({machine.target.words})")
@@ -224,7 +224,7 @@ def apply(  # noqa: PLR0913 - the options of a task
 
 def _tell(machine: Reached, seen: Prospect) -> None:
     from toolbox.lib.core.steps import note
-    from toolbox.lib.reconfigure import words
+    from toolbox.lib.reconfigure.telling import words
 
     for line in words.lines(seen.plan):
         note(f"{machine.name}: {line}" if line else "")
@@ -317,7 +317,7 @@ def _into_folder(name: Sequence[str] | None, engine: str, root: str, *, as_json:
 
     from toolbox.lib.butane import pipeline
     from toolbox.lib.reconfigure import change
-    from toolbox.lib.reconfigure.desired import derive
+    from toolbox.lib.reconfigure.desire.desired import derive
     from toolbox.lib.simulation import keys
 
     host = single(name)
@@ -347,7 +347,7 @@ def tell_folder(
     """
     from dataclasses import asdict
 
-    from toolbox.lib.reconfigure import words
+    from toolbox.lib.reconfigure.telling import words
 
     if as_json:
         item = {

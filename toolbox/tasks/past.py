@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.history import Generation
+    from toolbox.lib.reconfigure.history.history import Generation
     from toolbox.lib.simulation.reconfigure import Reached
 
 
@@ -58,7 +58,7 @@ def status(
 
 
 def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
-    from toolbox.lib.reconfigure import drift
+    from toolbox.lib.reconfigure.look import drift
 
     known = seen.survey.record
     # Reason: each `sim` keeps what a machine is told of its place up to date, beside any record.
@@ -91,7 +91,7 @@ def adopt(
         invoke host.adopt web
         invoke host.adopt web > hosts/web/90-adopted.bu
     """
-    from toolbox.lib.reconfigure import adopt as adoption
+    from toolbox.lib.reconfigure.telling import adopt as adoption
 
     change.single(name)
     with change.prospects(name) as (_project, pairs, _findings):
@@ -186,8 +186,8 @@ def rollback(
         invoke host.rollback 3
     """
     from toolbox.lib.core.steps import step
-    from toolbox.lib.reconfigure import words
     from toolbox.lib.reconfigure.change import known_engine
+    from toolbox.lib.reconfigure.telling import words
     from toolbox.lib.simulation import reconfigure
 
     engine = known_engine(engine)

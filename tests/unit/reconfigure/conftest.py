@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolbox.lib.reconfigure import desired as wishes
-from toolbox.lib.reconfigure import look
-from toolbox.lib.reconfigure import record as records
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.direct import Direct
-from toolbox.lib.reconfigure.session import local
+from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.engines.direct import Direct
+from toolbox.lib.reconfigure.history import record as records
+from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.session.session import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toolbox.lib.reconfigure.engine import ChangeReport
-    from toolbox.lib.reconfigure.plan import Plan
-    from toolbox.lib.reconfigure.session import Session
-    from toolbox.lib.reconfigure.state import DesiredState
+    from toolbox.lib.reconfigure.desire.state import DesiredState
+    from toolbox.lib.reconfigure.engines.engine import ChangeReport
+    from toolbox.lib.reconfigure.planning.plan import Plan
+    from toolbox.lib.reconfigure.session.session import Session
 
 NOW = "2026-11-28T12:00:00Z"
 OURS = ("/var/lib/infra-toolbox", "/etc/infra-toolbox")

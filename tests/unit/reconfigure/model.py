@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.reconfigure import desired as wishes
-from toolbox.lib.reconfigure import pending, record
-from toolbox.lib.reconfigure.blob import Blob
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.plan import Change, Verb
-from toolbox.lib.reconfigure.state import Kind
-from toolbox.lib.reconfigure.survey import Account, Found, Survey, UnitFacts
+from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire.blob import Blob
+from toolbox.lib.reconfigure.desire.state import Kind
+from toolbox.lib.reconfigure.history import pending, record
+from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
+from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.planning.plan import Change, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolbox.lib.reconfigure.plan import NodeChange, Plan
-    from toolbox.lib.reconfigure.record import Record
-    from toolbox.lib.reconfigure.state import DesiredState, Node
+    from toolbox.lib.reconfigure.desire.state import DesiredState, Node
+    from toolbox.lib.reconfigure.history.record import Record
+    from toolbox.lib.reconfigure.planning.plan import NodeChange, Plan
 
 NOW = "2030-01-02T03:04:05Z"
 INODES = count(1)

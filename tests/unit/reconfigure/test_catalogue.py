@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.unit.reconfigure.model import Machine, file, read, storage
-from toolbox.lib.reconfigure.plan import Change
-from toolbox.lib.reconfigure.state import UNITS, Kind
-from toolbox.lib.reconfigure.survey import Account, UnitFacts
+from toolbox.lib.reconfigure.desire.state import UNITS, Kind
+from toolbox.lib.reconfigure.look.survey import Account, UnitFacts
+from toolbox.lib.reconfigure.planning.plan import Change
 
 RUNS = UnitFacts("loaded", "active", "enabled")
 

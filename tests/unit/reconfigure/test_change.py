@@ -9,16 +9,17 @@ import pytest
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Finding, Severity
-from toolbox.lib.reconfigure import change, desired
-from toolbox.lib.reconfigure.engine import ChangeReport, Done
-from toolbox.lib.reconfigure.plan import Plan
-from toolbox.lib.reconfigure.record import Record
-from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.desire import desired
+from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.history.record import Record
+from toolbox.lib.reconfigure.look.survey import Survey
+from toolbox.lib.reconfigure.planning.plan import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolbox.lib.reconfigure.state import DesiredState
+    from toolbox.lib.reconfigure.desire.state import DesiredState
 
 
 def _desired(text: str) -> DesiredState:

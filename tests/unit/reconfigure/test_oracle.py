@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from tests.unit.reconfigure.conftest import tree
 from toolbox.lib.core.run import run
-from toolbox.lib.reconfigure import desired as wishes
-from toolbox.lib.reconfigure import look
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.direct import Direct
+from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.engines.direct import Direct
+from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.planning.decide import decide
 
 if TYPE_CHECKING:
     from conftest import Site
 
-    from toolbox.lib.reconfigure.session import Session
+    from toolbox.lib.reconfigure.session.session import Session
 
 GOLDEN = sorted(Path(__file__).parents[2].glob("golden/butane/*/expected.ign"))
 NAMES = st.text(st.sampled_from("ab.é '\"$\\-%"), min_size=1, max_size=4).filter(

@@ -15,11 +15,11 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.change import Prospect
-from toolbox.lib.reconfigure.desired import derive
-from toolbox.lib.reconfigure.engine import ChangeReport, Done
-from toolbox.lib.reconfigure.plan import Plan
-from toolbox.lib.reconfigure.record import Record as Remembered
-from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.history.record import Record as Remembered
+from toolbox.lib.reconfigure.look.survey import Survey
+from toolbox.lib.reconfigure.planning.plan import Plan
 from toolbox.lib.simulation import layout, reach, reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.record import Record, load

@@ -11,11 +11,11 @@ import pytest
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.change import Prospect
-from toolbox.lib.reconfigure.engine import ChangeReport
-from toolbox.lib.reconfigure.plan import Change, NodeChange, Plan
-from toolbox.lib.reconfigure.record import Record
-from toolbox.lib.reconfigure.state import DesiredState, Kind
-from toolbox.lib.reconfigure.survey import Survey
+from toolbox.lib.reconfigure.desire.state import DesiredState, Kind
+from toolbox.lib.reconfigure.engines.engine import ChangeReport
+from toolbox.lib.reconfigure.history.record import Record
+from toolbox.lib.reconfigure.look.survey import Survey
+from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
 from toolbox.lib.simulation import layout, settle
 from toolbox.lib.simulation.start import Running
 from toolbox.lib.transport.ssh import Endpoint

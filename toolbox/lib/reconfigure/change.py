@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure import look, record
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.direct import Direct
-from toolbox.lib.reconfigure.engine import ChangeReport
-from toolbox.lib.reconfigure.session import local
+from toolbox.lib.reconfigure.engines.direct import Direct
+from toolbox.lib.reconfigure.engines.engine import ChangeReport
+from toolbox.lib.reconfigure.history import record
+from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.session.session import local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from toolbox.lib.core.report import Finding
-    from toolbox.lib.reconfigure.confirm import Connect
-    from toolbox.lib.reconfigure.engine import Done, Engine
-    from toolbox.lib.reconfigure.plan import Plan
-    from toolbox.lib.reconfigure.session import Session
-    from toolbox.lib.reconfigure.state import DesiredState
-    from toolbox.lib.reconfigure.survey import Survey
+    from toolbox.lib.reconfigure.desire.state import DesiredState
+    from toolbox.lib.reconfigure.engines.confirm import Connect
+    from toolbox.lib.reconfigure.engines.engine import Done, Engine
+    from toolbox.lib.reconfigure.look.survey import Survey
+    from toolbox.lib.reconfigure.planning.plan import Plan
+    from toolbox.lib.reconfigure.session.session import Session
 
 DIRECT, SALT = "direct", "salt"
 ENGINES = (DIRECT, SALT)
@@ -146,8 +147,8 @@ def engine_of(
     direct = Direct(session, seen.survey.record, kept, connect)
     if name != SALT:
         return direct
-    from toolbox.lib.reconfigure.salt import sources
-    from toolbox.lib.reconfigure.salt.engine import Salt
+    from toolbox.lib.reconfigure.engines.salt import sources
+    from toolbox.lib.reconfigure.engines.salt.engine import Salt
 
     return Salt(direct, sources.read(states))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.files import private_directory, runtime_dir, state_home
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.reconfigure.vault import Vault
+from toolbox.lib.reconfigure.history.vault import Vault
 from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from toolbox.lib.butane import pipeline
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
-from toolbox.lib.reconfigure import change, history
-from toolbox.lib.reconfigure.desired import derive
-from toolbox.lib.reconfigure.engine import ChangeReport
-from toolbox.lib.reconfigure.record import keepsakes
-from toolbox.lib.reconfigure.session import remote
+from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.engines.engine import ChangeReport
+from toolbox.lib.reconfigure.history import history
+from toolbox.lib.reconfigure.history.record import keepsakes
+from toolbox.lib.reconfigure.session.session import remote
 from toolbox.lib.simulation import layout, reach, record
 from toolbox.lib.transport.ssh import client
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.engine import Done
-    from toolbox.lib.reconfigure.history import Generation
-    from toolbox.lib.reconfigure.session import Session
-    from toolbox.lib.reconfigure.state import DesiredState
-    from toolbox.lib.reconfigure.vault import Vault
+    from toolbox.lib.reconfigure.desire.state import DesiredState
+    from toolbox.lib.reconfigure.engines.engine import Done
+    from toolbox.lib.reconfigure.history.history import Generation
+    from toolbox.lib.reconfigure.history.vault import Vault
+    from toolbox.lib.reconfigure.session.session import Session
     from toolbox.lib.simulation.layout import Layout
     from toolbox.lib.simulation.reach import Target
     from toolbox.lib.transport.ssh import Client

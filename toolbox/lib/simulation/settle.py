@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note, step
-from toolbox.lib.reconfigure import change, words
-from toolbox.lib.reconfigure.session import remote
+from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.session.session import remote
+from toolbox.lib.reconfigure.telling import words
 from toolbox.lib.simulation import reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached

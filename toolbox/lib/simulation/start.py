@@ -13,9 +13,9 @@ from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import note
-from toolbox.lib.reconfigure import firstboot
-from toolbox.lib.reconfigure.desired import derive
-from toolbox.lib.reconfigure.record import keepsakes
+from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.history import firstboot
+from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import boot, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.plan import SSH

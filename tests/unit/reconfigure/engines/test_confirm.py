@@ -1,0 +1,200 @@
+"""A risky change stays only when a new connection confirms it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.reconfigure.desire.state import User
+from toolbox.lib.reconfigure.engines import confirm
+from toolbox.lib.reconfigure.engines import job as jobs
+from toolbox.lib.reconfigure.engines.direct import Direct
+from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.planning.plan import Change, Plan, UnitAction, UserChange, Verb
+from toolbox.lib.reconfigure.session.session import SessionCut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Site
+
+    from toolbox.lib.reconfigure.engines.engine import ChangeReport
+    from toolbox.lib.reconfigure.session.session import Session
+
+BEFORE: dict[str, Any] = {
+    "storage": {
+        "files": [
+            {"path": "/etc/x", "mode": 0o640, "contents": {"source": "data:,before"}},
+            {"path": "/etc/goes/deep", "contents": {"source": "data:,goes"}},
+            {"path": "/etc/kind/in", "contents": {"source": "data:,inside"}},
+        ],
+        "links": [{"path": "/etc/link", "target": "x"}],
+    }
+}
+AFTER: dict[str, Any] = {
+    "storage": {
+        "files": [
+            {"path": "/etc/x", "mode": 0o600, "contents": {"source": "data:,after"}},
+            {"path": "/etc/comes/deep", "contents": {"source": "data:,comes"}},
+            {"path": "/etc/kind", "overwrite": True, "contents": {"source": "data:,file"}},
+        ],
+        "links": [{"path": "/etc/link", "target": "elsewhere"}],
+    }
+}
+
+
+def _risky(site: Site, session: Session) -> tuple[Plan, Direct]:
+    desired = site.state(AFTER)
+    survey = look.survey(session, desired)
+    plan = replace(site.plan(session, desired), risky=("it is a test",))
+    return plan, Direct(session, before=survey.record, limit=2)
+
+
+def _ends(site: Site) -> None:
+    """Wait until nobody watches the change any more."""
+    end = time.monotonic() + 60
+    while (site.root / "var/lib/infra-toolbox/undo").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def _apply(site: Site, connect: confirm.Connect) -> ChangeReport:
+    with site.session() as session:
+        plan, engine = _risky(site, session)
+        return replace(engine, connect=connect).apply(plan)
+
+
+def test_confirmed(site: Site) -> None:
+    """What a new connection confirms stays, and nothing waits for it any more."""
+    site.bring(BEFORE)
+
+    report = _apply(site, site.session)
+
+    assert report.ok
+    assert report.generation == 2
+    assert (site.root / "etc/x").read_text() == "after"
+    assert not site.left()
+    assert site.bring(AFTER) is None
+
+
+def test_unconfirmed(site: Site) -> None:
+    """Without a new connection everything is as before, and the machine remembers that."""
+    site.bring(BEFORE)
+    before = site.tree()
+    record = (site.root / "var/lib/infra-toolbox/record.json").read_text()
+
+    @contextmanager
+    def fails() -> Iterator[Session]:
+        message = "no route to host"
+        raise ToolboxError(message)
+        yield  # type: ignore[unreachable]
+
+    report = _apply(site, fails)
+
+    assert not report.ok
+    assert "no route to host" in report.undone
+    assert report.generation == 1
+    assert site.tree() == before
+    assert not site.left()
+    assert (site.root / "var/lib/infra-toolbox/record.json").read_text() == record
+    assert site.bring(BEFORE) is None
+
+
+def test_nobody_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken back in time also when the operator is gone, and nobody builds on it before."""
+    site.bring(BEFORE)
+    before = site.tree()
+
+    def gone(*_arguments: Any, **_options: Any) -> str:
+        message = "the operator's machine is off"
+        raise SessionCut(message)
+
+    monkeypatch.setattr(confirm, "settle", gone)
+    with site.session() as session:
+        plan, engine = _risky(site, session)
+        with pytest.raises(SessionCut):
+            replace(engine, connect=site.session).apply(plan)
+        with pytest.raises(look.BusyError, match="to be confirmed is changing"):
+            look.survey(session, site.state(BEFORE), patience=0)
+        look.survey(session, site.state(BEFORE), patience=60)
+
+    _ends(site)
+    assert site.tree() == before
+    assert not site.left()
+
+
+def test_cut_connection_is_tried_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that cuts the connection over which it is made is confirmed over a new one."""
+    site.bring(BEFORE)
+    carry_out = jobs.carry_out
+
+    def cut(*arguments: Any, **options: Any) -> jobs.Outcome:
+        carry_out(*arguments, **options)
+        message = "the connection ended"
+        raise SessionCut(message)
+
+    monkeypatch.setattr(jobs, "carry_out", cut)
+    report = _apply(site, site.session)
+
+    assert report.ok
+    assert [item.action for item in report.done] == ["reconnect"]
+    assert (site.root / "etc/x").read_text() == "after"
+
+
+def test_failure_is_taken_back(site: Site) -> None:
+    """A risky change of which a part fails does not stay."""
+    site.bring(BEFORE)
+    before = site.tree()
+    with site.session() as session:
+        plan, engine = _risky(site, session)
+        broken = replace(plan.nodes[-1], path="/etc/x/impossible", change=Change.ADDED, was=None)
+        plan = replace(plan, nodes=(*plan.nodes, broken))
+
+        report = replace(engine, connect=site.session).apply(plan)
+
+    assert not report.ok
+    assert report.undone == "a part of it failed"
+    assert site.tree() == before
+    assert not site.left()
+
+
+def test_units_are_turned_back() -> None:
+    """What was started stops before its file goes; what was stopped starts after it is back."""
+    verbs = [Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART]
+    actions = tuple(UnitAction(f"{verb}.service", verb) for verb in verbs)
+    job = jobs.Job()
+
+    confirm.arm(job, Plan(units=actions, reload=True), machine=True)
+
+    assert [" ".join(line.split()[:2] + line.split()[3:]) for line in job.undo] == [
+        "units stop start.service",
+        "units disable enable.service",
+        "try 0 daemon-reload",
+        "units enable disable.service",
+        "units start stop.service",
+        "units reload reload.service",
+        "units restart restart.service",
+    ]
+    assert job.limit == confirm.LIMIT_SECONDS
+
+
+def test_accounts_are_turned_back() -> None:
+    """Who came goes, the files of accounts come back, and so do keys and homes."""
+    users = (
+        UserChange(User("new"), Change.ADDED),
+        UserChange(User("old", exists=False), Change.REMOVED),
+        UserChange(User("core", keys=("k",)), Change.CHANGED, ("keys",)),
+    )
+    job = jobs.Job()
+
+    confirm.arm(job, Plan(users=users), machine=True)
+
+    calls = [line.split(" ", 2)[2] for line in job.undo]
+    assert calls[0] == "user_gone new"
+    assert "restore_path shadow /etc/shadow flat" in calls
+    assert calls[-2:] == ["home_back old", "restore_keys k2 core"]
+    assert "save_keys k2 core || return" in job.saved

@@ -1,0 +1,31 @@
+"""What an apply has begun is written down, and read by the next one."""
+
+from __future__ import annotations
+
+from tests.unit.reconfigure.model import Machine, file, read, storage
+from toolbox.lib.reconfigure.history import pending
+from toolbox.lib.reconfigure.planning.plan import Verb
+
+
+def test_there_and_back() -> None:
+    """Units, programs and paths are read as they were written."""
+    anchor = "/usr/local/share/ca-certificates/a b.crt"
+    unit = {"name": "a.service", "contents": "[Service]\n[Install]\nWantedBy=x\n", "enabled": True}
+    plan = Machine().plan(read({**storage(file(anchor, "x")), "systemd": {"units": [unit]}}))
+    left = pending.read(pending.lines(plan))
+    assert [(it.verb, it.unit) for it in left.actions] == [
+        (Verb.ENABLE, "a.service"),
+        (Verb.START, "a.service"),
+    ]
+    assert left.commands == (("update-ca-certificates",),)
+    assert anchor in left.made
+
+
+def test_what_makes_no_sense() -> None:
+    """Lines of nobody's are left out."""
+    left = pending.read(
+        ["", "hop a.service", "restart", "restart a b", "make", "run", "'", "start x"]
+    )
+    assert [(it.verb, it.unit) for it in left.actions] == [(Verb.START, "x")]
+    assert not left.commands
+    assert not left.made

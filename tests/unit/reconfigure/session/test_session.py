@@ -1,0 +1,204 @@
+"""Scripts go in whole and checked, and what they say comes back as it was said."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.core.run import spawn
+from toolbox.lib.reconfigure.session import session as sessions
+from toolbox.lib.reconfigure.session.session import Session, SessionCut, local, remote
+from toolbox.lib.transport.ssh import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def held(tmp_path: Path, habitat: Path) -> Iterator[Session]:
+    """A session for an empty folder."""
+    assert habitat
+    with local(tmp_path) as session:
+        yield session
+
+
+def test_reply(held: Session) -> None:
+    """Output, complaints and exit code come back apart."""
+    reply = held.run("echo out; echo err >&2; exit 3")
+
+    assert (reply.exit_code, reply.stdout, reply.stderr) == (3, b"out\n", b"err\n")
+    assert reply.complaint == "err"
+    assert 0 < reply.seconds < 30
+
+
+def test_scripts_do_not_touch_each_other(held: Session) -> None:
+    """What a script changes of its shell, and its end, is over with it."""
+    assert held.run("cd /; umask 000; x=1; exit 0").exit_code == 0
+
+    assert held.run('echo "$x"; umask').stdout == b"\n0077\n"
+
+
+def test_script_knows_its_place(held: Session) -> None:
+    """It knows the folder that it is about, and has nothing to read."""
+    assert held.run('printf %s "$ROOT"; cat').stdout.decode() == held.root
+
+
+@pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 300_001])
+def test_files(held: Session, size: int) -> None:
+    """Files of any size are there under their hashes, and are gone with the session."""
+    data = os.urandom(size)
+
+    reply = held.run('cat "$IN"/*; echo "$IN" >&2', files=[data])
+
+    assert reply.stdout == data
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=3000))
+def test_any_bytes_come_back(held: Session, data: bytes) -> None:
+    """No byte and no line of an answer is taken for its end."""
+    assert held.run('cat "$IN"/*', files=[data]).stdout == data
+
+
+def test_large_answer(held: Session) -> None:
+    """An answer of megabytes comes back whole."""
+    assert held.run("head -c 3000000 /dev/zero").stdout == bytes(3_000_000)
+
+
+def test_nothing_stays(tmp_path: Path, habitat: Path) -> None:
+    """With the session all that was sent is gone."""
+    with local(tmp_path) as session:
+        session.run("true", files=[b"secret"])
+
+    assert not [path for path in habitat.rglob("*") if path.is_file()]
+
+
+def test_session_that_was_killed_is_swept(held: Session) -> None:
+    """What a killed session has left is removed by the next one in the same place."""
+    place = held.run('mkdir "$RUN/in.999999999"; echo secret >"$RUN/in.999999999/x"; echo "$RUN"')
+    run = place.stdout.decode().strip()
+    words, text = sessions._opening("", run)
+
+    with spawn(["sh", "-c", words]) as process:
+        again = sessions._begun(Session("again", process), text)
+        listed = again.run('ls "$RUN"').stdout.decode()
+
+    assert "in.999999999" not in listed
+
+
+def test_end_of_the_shell(held: Session) -> None:
+    """A connection that ends is told, with the last words."""
+    with pytest.raises(SessionCut, match="ended\nlast words") as caught:
+        held.run("echo last words >&2; kill -9 $$")
+
+    assert caught.value.hint
+    with pytest.raises(SessionCut):
+        held.run("true")
+
+
+def test_deadline(held: Session) -> None:
+    """A script that takes too long is not waited for."""
+    began = time.monotonic()
+    with pytest.raises(DeadlineError, match="has not answered"):
+        held.run("sleep 60", deadline=0.3)
+
+    assert time.monotonic() - began < 20
+
+
+def test_damaged_request(held: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives with another hash is not run."""
+    frame = sessions._frame
+
+    def spoiled(kind: str, data: bytes, mark: str) -> bytes:
+        return frame(kind, data, mark)[:-1] + b"!"
+
+    monkeypatch.setattr(sessions, "_frame", spoiled)
+    with pytest.raises(ToolboxError, match="damaged"):
+        held.run("touch /nowhere")
+
+
+def test_file_that_arrives_damaged(held: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script does not begin when one of its files did not arrive."""
+    frame = sessions._frame
+
+    def spoiled(kind: str, data: bytes, mark: str) -> bytes:
+        whole = frame(kind, data, mark)
+        return whole[:-1] + b"!" if kind == "put" else whole
+
+    monkeypatch.setattr(sessions, "_frame", spoiled)
+    with pytest.raises(ToolboxError, match="damaged"):
+        held.run('touch "$ROOT/done"', files=[b"abc"])
+
+    assert held.run('ls "$ROOT"').stdout == b""
+
+
+def test_remote(fake: Callable[[str, str], Path], tmp_path: Path, habitat: Path) -> None:
+    """On a machine it is a root shell over one connection, by sudo unless root logs in."""
+    assert habitat
+    fake("sudo", f'echo "$*" >>{tmp_path}/sudo\nshift\nexec "$@"')
+    fake("ssh", f'echo "$*" >>{tmp_path}/ssh\nshift $(($# - 1))\nUSER=core exec sh -c "$1"')
+    config = tmp_path / "config"
+
+    with remote(Client(config), "web", fresh=True) as session:
+        assert session.root == ""
+        assert session.run("echo hello; exit 4").exit_code == 4
+
+    said = (tmp_path / "ssh").read_text()
+    assert said.startswith(f"-F {config} -o ControlMaster=no -o ControlPath=none web ")
+    assert len((tmp_path / "sudo").read_text()) < 200
+
+
+def test_remote_without_rights(
+    fake: Callable[[str, str], Path], tmp_path: Path, habitat: Path
+) -> None:
+    """A user without sudo is told so."""
+    assert habitat
+    fake("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    fake("ssh", 'shift $(($# - 1))\nUSER=core exec sh -c "$1"')
+
+    with (
+        remote(Client(tmp_path / "config"), "web") as session,
+        pytest.raises(SessionCut, match="a password is required") as caught,
+    ):
+        session.run("true")
+
+    assert "without a password" in str(caught.value.hint)
+
+
+def test_opening_does_not_wait(
+    fake: Callable[[str, str], Path], tmp_path: Path, habitat: Path
+) -> None:
+    """A connection that takes its time is made while the caller does something else."""
+    assert habitat
+    fake("ssh", 'shift $(($# - 1))\nsleep 0.5\nUSER=root exec sh -c "$1"')
+    began = time.monotonic()
+
+    with remote(Client(tmp_path / "config"), "web") as session:
+        assert time.monotonic() - began < 0.5
+        assert session.run("echo there").stdout == b"there\n"
+
+
+def test_sessions_side_by_side(tmp_path: Path, habitat: Path) -> None:
+    """Twenty sessions at once do not disturb each other."""
+    assert habitat
+    said: dict[int, bytes] = {}
+
+    def work(number: int) -> None:
+        with local(tmp_path) as session:
+            said[number] = session.run(f"sleep 0.1; echo {number}").stdout
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert said == {number: f"{number}\n".encode() for number in range(20)}

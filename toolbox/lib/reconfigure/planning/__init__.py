@@ -1,0 +1,1 @@
+"""What has to be done to a machine: a plan, decided by pure functions."""

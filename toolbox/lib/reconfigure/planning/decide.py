@@ -1,0 +1,169 @@
+"""The plan: what has to be done so that a machine holds what its config says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from toolbox.lib.core.report import Severity
+from toolbox.lib.reconfigure.desire.presets import parted
+from toolbox.lib.reconfigure.desire.state import UNITS, Kind
+from toolbox.lib.reconfigure.history import pending, record
+from toolbox.lib.reconfigure.history.record import Placed
+from toolbox.lib.reconfigure.planning import accounts, activation, nodes, removal, risk
+from toolbox.lib.reconfigure.planning.owners import owners
+from toolbox.lib.reconfigure.planning.plan import Plan
+from toolbox.lib.reconfigure.planning.scene import Scene
+from toolbox.lib.reconfigure.planning.switches import actions, before, settled
+from toolbox.lib.reconfigure.units.order import ordered
+
+if TYPE_CHECKING:
+    from toolbox.lib.reconfigure.desire.state import DesiredState
+    from toolbox.lib.reconfigure.history.pending import Pending
+    from toolbox.lib.reconfigure.history.record import Record
+    from toolbox.lib.reconfigure.look.survey import Survey
+    from toolbox.lib.reconfigure.planning.plan import NodeChange
+
+
+def decide(
+    desired: DesiredState, survey: Survey, *, now: str | datetime, who: str, engine: str
+) -> Plan:
+    """Return what has to be done to a machine.
+
+    Args:
+        desired: What its config says.
+        survey: What it holds.
+        now: The time, ISO 8601 in UTC.
+        who: Who will do it, ``user@host``.
+        engine: What will do it: ``direct`` or ``salt``.
+
+    Returns:
+        The plan; with findings that are errors where something cannot be done.
+    """
+    wanted = settled(desired, survey)
+    left = pending.read(survey.pending)
+    scene = Scene(survey, owners(wanted, survey), _placed(survey, left))
+    changed = [*nodes.changes(wanted.nodes, scene)]
+    paths = {node.path for node in wanted.nodes}
+    gone = [*removal.removals(paths, scene), *removal.unmasked(wanted.units, paths, scene)]
+    # Reason: what is removed needs no removal of what is in it, and the deepest goes first.
+    every = (*changed, *gone)
+    people, sets = tuple(accounts.users(wanted, survey)), tuple(accounts.groups(wanted, survey))
+    plan = Plan(
+        nodes=every,
+        users=people,
+        groups=sets,
+        provisioning=_provisioning(wanted, survey),
+        findings=tuple(scene.findings),
+        base=survey.record.generation if survey.record else None,
+    )
+    if survey.systemd:
+        plan = _active(plan, wanted, survey, left)
+    plan = replace(plan, risky=risk.reasons(plan.nodes, plan.users, plan.units, survey))
+    stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(now, datetime) else now
+    return replace(plan, record=_remembered(plan, wanted, scene, (stamp, who, engine)))
+
+
+def refused(plan: Plan) -> bool:
+    """Tell whether a plan must not be carried out."""
+    return any(finding.severity is Severity.ERROR for finding in plan.findings)
+
+
+def _placed(survey: Survey, left: Pending) -> dict[str, Placed]:
+    """Return what was put there, with what an apply that was cut off has made."""
+    known = dict(survey.record.nodes) if survey.record else {}
+    for path in left.made - known.keys():
+        found = survey.nodes.get(path)
+        if found is not None and found.kind is not None:
+            known[path] = Placed(
+                found.kind.value, found.digest or "", target=found.target or "", overwrite=False
+            )
+    return known
+
+
+def _active(plan: Plan, desired: DesiredState, survey: Survey, left: Pending) -> Plan:
+    """Return a plan with what makes its changes take effect."""
+    effects = activation.effects(plan.nodes, desired, survey)
+    switched = actions(desired, survey, {change.path: change for change in plan.nodes})
+    units = ordered([*effects.actions, *switched, *left.actions], effects.stopped)
+    commands = (*effects.commands, *left.commands)
+    stale = any(facts.stale for facts in survey.units.values())
+    return replace(
+        plan,
+        units=units,
+        commands=tuple(dict.fromkeys(commands)),
+        reload=effects.reload or stale or bool(left.actions),
+    )
+
+
+def _provisioning(desired: DesiredState, survey: Survey) -> tuple[str, ...]:
+    """Return the parts that differ from those of the machine's first boot."""
+    if survey.record is None:
+        return ()
+    known = survey.record.provisioning
+    names = sorted(known.keys() | desired.provisioning.keys())
+    return tuple(name for name in names if known.get(name) != desired.provisioning.get(name))
+
+
+def _remembered(
+    plan: Plan, desired: DesiredState, scene: Scene, said: tuple[str, str, str]
+) -> Record | None:
+    """Return the record afterwards; None where the machine's own says the same already."""
+    survey, old = scene.survey, scene.survey.record
+    time, who, engine = said
+    new = record.of(
+        desired,
+        generation=max(old.generation + 1, 1) if old else 1,
+        time=time,
+        who=who,
+        engine=engine,
+    )
+    people, sets = accounts.remembered(desired, survey)
+    was = {change.path: change for change in plan.nodes}
+    new = replace(
+        new,
+        nodes={
+            path: replace(item, kept=_kept(path, item, scene, was.get(path)))
+            for path, item in new.nodes.items()
+        },
+        units=_units(desired, new, survey),
+        users=people,
+        groups=sets,
+        provisioning=dict(old.provisioning if old else desired.provisioning),
+    )
+    if old is not None and plan.nothing:
+        same = replace(
+            old, generation=new.generation, time=new.time, who=new.who, engine=new.engine
+        )
+        return None if same == new else new
+    return new
+
+
+def _kept(path: str, item: Placed, scene: Scene, change: NodeChange | None) -> bool:
+    """Tell whether something was there before anything of ours."""
+    old = scene.placed.get(path)
+    if old is not None:
+        return old.kept and old.kind == item.kind
+    found = scene.survey.nodes.get(path)
+    if found is None or (change is not None and change.clear) or scene.is_cleared(path):
+        return False
+    return found.kind is Kind.DIRECTORY or not (item.digest or item.source or item.target)
+
+
+def _units(desired: DesiredState, new: Record, survey: Survey) -> dict[str, str]:
+    """Return what is remembered of units, with what they were before anything was said."""
+    old = survey.record.units if survey.record else {}
+    remembered = {}
+    for name in (unit.name for unit in desired.units):
+        known, path = old.get(name), f"{UNITS}/{parted(name)[0]}"
+        if known is not None:
+            words = [word for word in known.split(",") if word.startswith("was-")]
+        else:
+            # Reason: a file that is ours already tells nothing of what was there before it.
+            ours = path in new.nodes and path in survey.nodes
+            words = [] if ours else [*before(survey.units.get(name))]
+        said = [word for word in (new.units.get(name, ""), *words) if word]
+        if said:
+            remembered[name] = ",".join(said)
+    return remembered
