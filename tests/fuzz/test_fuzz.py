@@ -37,12 +37,12 @@ from toolbox.lib.butane.local import LocalError
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
 from toolbox.lib.pki import keys
-from toolbox.lib.reconfigure.desire import desired, inheritance
+from toolbox.lib.reconfigure.desire import ignition, inheritance
 from toolbox.lib.reconfigure.engines import job
 from toolbox.lib.reconfigure.history import comeback, record
-from toolbox.lib.reconfigure.look import sight
+from toolbox.lib.reconfigure.look import answer
 from toolbox.lib.reconfigure.look.survey import Survey
-from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.telling import words
 from toolbox.lib.transport.offer import Refused
 from toolbox.lib.transport.request import CHUNK, Reader
@@ -264,7 +264,7 @@ def fuzz_ignition(text: str) -> None:
     """A config says what there shall be, of which a record is kept and read, or is refused."""
     for line in text.splitlines():
         try:
-            state = desired.read(line, "sha256-x")
+            state = ignition.read(line, "sha256-x")
         except inheritance.ConfigError:
             continue
         paths = [node.path for node in state.nodes]
@@ -322,7 +322,7 @@ def fuzz_sight(text: str) -> None:
     asked = {"/etc/a": "-", "/etc/b c": "+", "/etc/none": "~"}
     said = text.encode(errors="surrogatepass")
     with suppress(record.RecordError):
-        seen = sight.read(said, "m", asked, ["a.service", "b@*.service"])
+        seen = answer.read(said, "m", asked, ["a.service", "b@*.service"])
         if seen is not None:
             assert seen.nodes.keys() <= {*asked, *text.split("\n")}
     told = [("/etc/a", "added")]

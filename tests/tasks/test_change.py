@@ -14,8 +14,8 @@ from toolbox.lib.butane.bootstrap import PlaceFile
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.change import Prospect
 from toolbox.lib.reconfigure.desire.state import DesiredState, Kind
-from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
-from toolbox.lib.reconfigure.history import history
+from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
+from toolbox.lib.reconfigure.history.generations import Generation
 from toolbox.lib.reconfigure.history.record import Placed, Record
 from toolbox.lib.reconfigure.look.survey import Found, Survey
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan, UnitAction, Verb
@@ -330,7 +330,10 @@ def test_adopt_nothing(invoke: Callable[..., Any], world: World) -> None:
 def past(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return machines that remember two generations."""
     first = Record(0, "sha256-0123456789abcdef")
-    known = (history.Generation(first, current=False), history.Generation(THEN, current=True))
+    known = (
+        Generation(first, current=False),
+        Generation(THEN, current=True),
+    )
     monkeypatch.setattr(reconfigure, "histories", lambda machines: tuple(known for _ in machines))
     return world
 
@@ -369,7 +372,7 @@ def test_rollback_of_nothing(
 ) -> None:
     """A machine that was nothing else before cannot go back; one of several must be named."""
     world.plans = {"web": CHANGING}
-    known = (history.Generation(THEN, current=True),)
+    known = (Generation(THEN, current=True),)
     monkeypatch.setattr(reconfigure, "histories", lambda _machines: (known,))
 
     assert invoke("host.rollback", "web").code == 2

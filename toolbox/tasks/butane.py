@@ -119,7 +119,7 @@ def apply(  # noqa: PLR0913 - the options of a task
     from toolbox.lib.core.errors import UsageError
     from toolbox.lib.core.files import sha256
     from toolbox.lib.reconfigure import change as changing
-    from toolbox.lib.reconfigure.desire import desired
+    from toolbox.lib.reconfigure.desire import ignition
     from toolbox.tasks import change
 
     if not file or not root:
@@ -135,7 +135,7 @@ def apply(  # noqa: PLR0913 - the options of a task
         options = standalone.Options(files_dir=folder, names=wanted, raw=True, checked=True)
         found = standalone.translate(source, name, options)
         source, findings = found.output, found.findings
-    seen, report = changing.into(Path(root), desired.read(source, sha256(source)), engine)
+    seen, report = changing.into(Path(root), ignition.read(source, sha256(source)), engine)
     change.tell_folder("butane.apply", seen, report, findings, as_json=json)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+    from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
     from toolbox.lib.simulation.reconfigure import Reached
 
 NAMES = "hosts, one or more; all that have a machine by default"
@@ -317,7 +317,7 @@ def _into_folder(name: Sequence[str] | None, engine: str, root: str, *, as_json:
 
     from toolbox.lib.butane import pipeline
     from toolbox.lib.reconfigure import change
-    from toolbox.lib.reconfigure.desire.desired import derive
+    from toolbox.lib.reconfigure.desire.ignition import derive
     from toolbox.lib.simulation import keys
 
     host = single(name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from toolbox.lib.reconfigure.change import Prospect
-    from toolbox.lib.reconfigure.history.history import Generation
+    from toolbox.lib.reconfigure.history.generations import Generation
     from toolbox.lib.simulation.reconfigure import Reached
 
 
@@ -91,7 +91,7 @@ def adopt(
         invoke host.adopt web
         invoke host.adopt web > hosts/web/90-adopted.bu
     """
-    from toolbox.lib.reconfigure.telling import adopt as adoption
+    from toolbox.lib.reconfigure.telling import adoption
 
     change.single(name)
     with change.prospects(name) as (_project, pairs, _findings):

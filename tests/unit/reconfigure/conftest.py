@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.history import record as records
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.planning.decide import decide
-from toolbox.lib.reconfigure.session.session import local
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.planning.decision import decide
+from toolbox.lib.reconfigure.session.shell import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from toolbox.lib.reconfigure.desire.state import DesiredState
-    from toolbox.lib.reconfigure.engines.engine import ChangeReport
+    from toolbox.lib.reconfigure.engines.contract import ChangeReport
     from toolbox.lib.reconfigure.planning.plan import Plan
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 NOW = "2026-11-28T12:00:00Z"
 OURS = ("/var/lib/infra-toolbox", "/etc/infra-toolbox")
@@ -44,14 +44,14 @@ class Site:
 
     def plan(self, session: Session, desired: DesiredState) -> Plan:
         """Look, and decide."""
-        survey = look.survey(session, desired)
+        survey = question.survey(session, desired)
         return decide(desired, survey, now=NOW, who="me@here", engine="direct")
 
     def bring(self, config: dict[str, Any], **environment: str) -> ChangeReport | None:
         """Bring it to a config; None where there was nothing to do."""
         desired = state(config)
         with self.session(**environment) as session:
-            survey = look.survey(session, desired)
+            survey = question.survey(session, desired)
             plan = decide(desired, survey, now=NOW, who="me@here", engine="direct")
             assert not [item.message for item in plan.findings if item.severity == "error"]
             if plan.record is None:
@@ -77,7 +77,7 @@ class Site:
 def state(config: dict[str, Any]) -> DesiredState:
     """Return what a config demands."""
     text = json.dumps({"ignition": {"version": "3.6.0"}, **config})
-    return wishes.read(text, f"sha256-{abs(hash(text)):064x}")
+    return ignition.read(text, f"sha256-{abs(hash(text)):064x}")
 
 
 def tree(root: Path) -> dict[str, tuple[object, ...]]:

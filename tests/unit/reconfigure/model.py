@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import pending, record
 from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
-from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change, Verb
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Machine:
     def survey(self, desired: DesiredState, **facts: Any) -> Survey:
         """Look at it, as far as a plan needs it."""
         known = self._known()
-        asked = {*wishes.paths(desired), *(known.nodes if known else ())}
+        asked = {*ignition.paths(desired), *(known.nodes if known else ())}
         asked |= pending.read(self.pending).made
         nodes = {path: self.tree[path].found() for path in asked if path in self.tree}
         given = image()
@@ -272,7 +272,7 @@ def _seen(kind: Kind) -> Kind:
 def read(config: Mapping[str, Any], name: str = "a") -> DesiredState:
     """Return what a config of the newest version demands."""
     text = json.dumps({"ignition": {"version": "3.6.0"}, **config})
-    return wishes.read(text, f"sha256-{name}")
+    return ignition.read(text, f"sha256-{name}")
 
 
 def file(path: str, text: str | bytes | None = None, **more: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.reconfigure import change
-from toolbox.lib.reconfigure.desire import desired
-from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.desire import ignition
+from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
 from toolbox.lib.reconfigure.history.record import Record
 from toolbox.lib.reconfigure.look.survey import Survey
 from toolbox.lib.reconfigure.planning.plan import Plan
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def _desired(text: str) -> DesiredState:
     file = {"path": "/etc/motd", "overwrite": True, "contents": {"source": f"data:,{text}"}}
     config = {"ignition": {"version": "3.4.0"}, "storage": {"files": [file]}}
-    return desired.read(json.dumps(config), f"sha256-{text}")
+    return ignition.read(json.dumps(config), f"sha256-{text}")
 
 
 class Engine:

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from tests.unit.reconfigure.conftest import tree
 from toolbox.lib.core.run import run
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.engines.direct import Direct
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.planning.decision import decide
 
 if TYPE_CHECKING:
     from conftest import Site
 
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 GOLDEN = sorted(Path(__file__).parents[2].glob("golden/butane/*/expected.ign"))
 NAMES = st.text(st.sampled_from("ab.é '\"$\\-%"), min_size=1, max_size=4).filter(
@@ -100,8 +100,8 @@ def _ignited(text: str, root: Path) -> bool:
 
 
 def _brought(session: Session, text: str) -> None:
-    desired = wishes.read(text, "sha256-x")
-    survey = look.survey(session, desired)
+    desired = ignition.read(text, "sha256-x")
+    survey = question.survey(session, desired)
     plan = decide(desired, survey, now="2026", who="me", engine="direct")
     assert not [item for item in plan.findings if item.severity == "error"]
     if plan.record is not None:

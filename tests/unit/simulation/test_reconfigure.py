@@ -15,8 +15,8 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.change import Prospect
-from toolbox.lib.reconfigure.desire.desired import derive
-from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.desire.ignition import derive
+from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
 from toolbox.lib.reconfigure.history.record import Record as Remembered
 from toolbox.lib.reconfigure.look.survey import Survey
 from toolbox.lib.reconfigure.planning.plan import Plan
@@ -162,7 +162,7 @@ def before(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         del engine
         return replace(prospect(base=2, record=Remembered(3, "sha256-x")), desired=desired)
 
-    monkeypatch.setattr(reconfigure.history, "state", state)
+    monkeypatch.setattr(reconfigure.generations, "state", state)
     monkeypatch.setattr(reconfigure.change, "prospect", again)
     return asked
 

@@ -12,7 +12,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.change import Prospect
 from toolbox.lib.reconfigure.desire.state import DesiredState, Kind
-from toolbox.lib.reconfigure.engines.engine import ChangeReport
+from toolbox.lib.reconfigure.engines.contract import ChangeReport
 from toolbox.lib.reconfigure.history.record import Record
 from toolbox.lib.reconfigure.look.survey import Survey
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
 from toolbox.lib.core.report import Severity
+from toolbox.lib.reconfigure.engines.contract import ChangeReport
 from toolbox.lib.reconfigure.engines.direct import Direct
-from toolbox.lib.reconfigure.engines.engine import ChangeReport
 from toolbox.lib.reconfigure.history import record
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.planning.decide import decide
-from toolbox.lib.reconfigure.session.session import local
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.planning.decision import decide
+from toolbox.lib.reconfigure.session.shell import local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.engines.confirm import Connect
-    from toolbox.lib.reconfigure.engines.engine import Done, Engine
+    from toolbox.lib.reconfigure.engines.contract import Done, Engine
     from toolbox.lib.reconfigure.look.survey import Survey
     from toolbox.lib.reconfigure.planning.plan import Plan
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 DIRECT, SALT = "direct", "salt"
 ENGINES = (DIRECT, SALT)
@@ -92,7 +92,7 @@ def prospect(session: Session, desired: DesiredState, *, engine: str = DIRECT) -
         desired: What it shall hold.
         engine: Name of the engine that would do it.
     """
-    survey = look.survey(session, desired)
+    survey = question.survey(session, desired)
     plan = decide(desired, survey, now=now(), who=who(), engine=engine)
     return Prospect(session.name, desired, survey, plan)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.files import sha256
 from toolbox.lib.machine import accel, images, link
 from toolbox.lib.machine.domain import Domain, Forward
-from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.simulation import cores, ports, record
 from toolbox.lib.simulation import snapshot as snapshots
 

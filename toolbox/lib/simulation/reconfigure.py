@@ -11,11 +11,11 @@ from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.reconfigure import change
-from toolbox.lib.reconfigure.desire.desired import derive
-from toolbox.lib.reconfigure.engines.engine import ChangeReport
-from toolbox.lib.reconfigure.history import history
+from toolbox.lib.reconfigure.desire.ignition import derive
+from toolbox.lib.reconfigure.engines.contract import ChangeReport
+from toolbox.lib.reconfigure.history import generations
 from toolbox.lib.reconfigure.history.record import keepsakes
-from toolbox.lib.reconfigure.session.session import remote
+from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.simulation import layout, reach, record
 from toolbox.lib.transport.ssh import client
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
     from toolbox.lib.reconfigure.desire.state import DesiredState
-    from toolbox.lib.reconfigure.engines.engine import Done
-    from toolbox.lib.reconfigure.history.history import Generation
+    from toolbox.lib.reconfigure.engines.contract import Done
+    from toolbox.lib.reconfigure.history.generations import Generation
     from toolbox.lib.reconfigure.history.vault import Vault
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
     from toolbox.lib.simulation.layout import Layout
     from toolbox.lib.simulation.reach import Target
     from toolbox.lib.transport.ssh import Client
@@ -224,7 +224,7 @@ def carry_out(
             report = change.carry_out(seen, made)
             if grown:
                 # Reason: generations that the machine has forgotten need their secrets no more.
-                machine.vault.retain(history.digests(machine.session))
+                machine.vault.retain(generations.digests(machine.session))
             return report
 
     return parallel.each(one, pairs, most=MOST)
@@ -306,7 +306,7 @@ def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> Non
 
 def histories(machines: Sequence[Reached]) -> tuple[tuple[Generation, ...], ...]:
     """Return the generations that each machine remembers, the oldest first."""
-    return parallel.each(lambda machine: history.generations(machine.session), machines, most=MOST)
+    return parallel.each(lambda machine: generations.of(machine.session), machines, most=MOST)
 
 
 def return_to(
@@ -326,7 +326,7 @@ def return_to(
     Raises:
         ToolboxError: It cannot be had again, or some of it failed.
     """
-    desired = history.state(machine.session, number, machine.vault)
+    desired = generations.state(machine.session, number, machine.vault)
     seen = change.prospect(machine.session, desired, engine=engine)
     if seen.nothing:
         return Returned(seen, ChangeReport(engine, generation=seen.generation))

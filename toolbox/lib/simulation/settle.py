@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note, step
 from toolbox.lib.reconfigure import change
-from toolbox.lib.reconfigure.session.session import remote
+from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.reconfigure.telling import words
 from toolbox.lib.simulation import reconfigure
 from toolbox.lib.simulation.reach import Target

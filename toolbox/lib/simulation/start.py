@@ -13,7 +13,7 @@ from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import note
-from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import boot, generic, instance

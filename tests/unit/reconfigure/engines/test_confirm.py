@@ -14,17 +14,17 @@ from toolbox.lib.reconfigure.desire.state import User
 from toolbox.lib.reconfigure.engines import confirm
 from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.engines.direct import Direct
-from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.planning.plan import Change, Plan, UnitAction, UserChange, Verb
-from toolbox.lib.reconfigure.session.session import SessionCut
+from toolbox.lib.reconfigure.session.shell import SessionCut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Site
 
-    from toolbox.lib.reconfigure.engines.engine import ChangeReport
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.engines.contract import ChangeReport
+    from toolbox.lib.reconfigure.session.shell import Session
 
 BEFORE: dict[str, Any] = {
     "storage": {
@@ -50,7 +50,7 @@ AFTER: dict[str, Any] = {
 
 def _risky(site: Site, session: Session) -> tuple[Plan, Direct]:
     desired = site.state(AFTER)
-    survey = look.survey(session, desired)
+    survey = question.survey(session, desired)
     plan = replace(site.plan(session, desired), risky=("it is a test",))
     return plan, Direct(session, before=survey.record, limit=2)
 
@@ -118,9 +118,9 @@ def test_nobody_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         plan, engine = _risky(site, session)
         with pytest.raises(SessionCut):
             replace(engine, connect=site.session).apply(plan)
-        with pytest.raises(look.BusyError, match="to be confirmed is changing"):
-            look.survey(session, site.state(BEFORE), patience=0)
-        look.survey(session, site.state(BEFORE), patience=60)
+        with pytest.raises(question.BusyError, match="to be confirmed is changing"):
+            question.survey(session, site.state(BEFORE), patience=0)
+        question.survey(session, site.state(BEFORE), patience=60)
 
     _ends(site)
     assert site.tree() == before

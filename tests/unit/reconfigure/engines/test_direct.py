@@ -20,7 +20,8 @@ from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import Keepsake, Record
-from toolbox.lib.reconfigure.look import look
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.look.survey import Found
 from toolbox.lib.reconfigure.planning.plan import (
     Change,
     NodeChange,
@@ -28,7 +29,7 @@ from toolbox.lib.reconfigure.planning.plan import (
     UnitAction,
     Verb,
 )
-from toolbox.lib.reconfigure.session.session import SessionCut
+from toolbox.lib.reconfigure.session.shell import SessionCut
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -221,7 +222,7 @@ def test_failure_stops_and_is_told(site: Site) -> None:
     )
     with site.session() as session:
         report = Direct(session).apply(Plan(nodes=nodes, record=record))
-        survey = look.survey(session, site.state({}))
+        survey = question.survey(session, site.state({}))
 
     assert not report.ok
     assert [(item.what, item.ok) for item in report.done if item.what != "SELinux labels"] == [
@@ -260,10 +261,10 @@ def test_two_at_once(site: Site) -> None:
         site.session() as session,
     ):
         record = Record(1, "sha256-x")
-        with pytest.raises(look.BusyError, match="anna@desk since noon is changing"):
+        with pytest.raises(question.BusyError, match="anna@desk since noon is changing"):
             Direct(session, patience=1).apply(Plan(record=record))
-        with pytest.raises(look.BusyError, match="anna@desk"):
-            look.survey(session, site.state({}), patience=1)
+        with pytest.raises(question.BusyError, match="anna@desk"):
+            question.survey(session, site.state({}), patience=1)
         subprocess.run(["pkill", "-P", str(holder.pid)], check=True)
 
 
@@ -287,7 +288,7 @@ def test_goes_on_without_a_connection(site: Site) -> None:
         with pytest.raises(SessionCut):
             jobs.carry_out(held, plan, job)
         thread.join()
-        survey = look.survey(other, desired)
+        survey = question.survey(other, desired)
 
     assert survey.record == plan.record
     assert (site.root / "etc/x").read_text() == "1"
@@ -350,7 +351,7 @@ def test_large_bytes_are_not_sent_twice(site: Site) -> None:
 def test_copy_that_changed_is_refused(site: Site) -> None:
     """A file that is not any more what it was is not copied for it."""
     large = os.urandom(direct.LARGE)
-    gone = look.sight.Found(Kind.FILE, 0o644, 0, 0, digest=Blob(large).digest)
+    gone = Found(Kind.FILE, 0o644, 0, 0, digest=Blob(large).digest)
     (site.root / "srv").mkdir()
     (site.root / "srv/a").write_bytes(b"other")
     plan = Plan(

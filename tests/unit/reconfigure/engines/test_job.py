@@ -9,7 +9,7 @@ import pytest
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.run import run
 from toolbox.lib.reconfigure.engines import job as jobs
-from toolbox.lib.reconfigure.engines.engine import Done
+from toolbox.lib.reconfigure.engines.contract import Done
 from toolbox.lib.reconfigure.history.record import Record
 from toolbox.lib.reconfigure.planning.plan import Plan
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 import shlex
 import time
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.planning.plan import BEFORE_FILES, ORDER, Change, UnitAction, Verb
-from toolbox.lib.reconfigure.session.session import SHELL, SessionCut
+from toolbox.lib.reconfigure.session.shell import COMMON, SessionCut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from toolbox.lib.reconfigure.planning.plan import Plan
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
     Connect = Callable[[], AbstractContextManager[Session]]
 
+UNDO = Path(__file__).with_name("undo.sh")
 LIMIT_SECONDS = 90
 PAUSE_SECONDS = 1.0
 UNDONE = 20
@@ -156,5 +158,4 @@ def _confirmed(key: str, connect: Connect, limit: int) -> str:
 
 
 def _script(call: str) -> str:
-    parts = [(SHELL / part).read_text() for part in ("common.sh", "undo.sh")]
-    return "\n".join((*parts, call, ""))
+    return f"{COMMON.read_text()}\n{UNDO.read_text()}\n{call}\n"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure.desire.state import LOCKED, Kind
 from toolbox.lib.reconfigure.engines import confirm
 from toolbox.lib.reconfigure.engines import job as jobs
-from toolbox.lib.reconfigure.engines.engine import ChangeReport, Done
+from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history.record import FOLDER
 from toolbox.lib.reconfigure.planning.plan import BEFORE_FILES, Change, Verb
-from toolbox.lib.reconfigure.session.session import SessionCut
+from toolbox.lib.reconfigure.session.shell import SessionCut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         UnitAction,
         UserChange,
     )
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 LARGE = 262144
 """Bytes from which on it is asked whether a machine has them already."""

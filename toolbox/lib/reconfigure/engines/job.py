@@ -8,23 +8,24 @@ import secrets
 import shlex
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.reconfigure.engines.engine import Done
+from toolbox.lib.reconfigure.engines.contract import Done
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history import record as records
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.session.session import SHELL
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.session.shell import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.planning.plan import Plan
-    from toolbox.lib.reconfigure.session.session import Reply, Session
+    from toolbox.lib.reconfigure.session.shell import Reply, Session
 
-SCRIPTS = ("common.sh", "nodes.sh", "accounts.sh", "undo.sh", "apply.sh")
+SCRIPTS = ("nodes.sh", "accounts.sh", "undo.sh", "apply.sh")
 KEPT_GENERATIONS = 10
 DEADLINE_SECONDS = 3600.0
 CHANGED, FAILED, KILLED = 11, 12, 13
@@ -200,7 +201,8 @@ def script(plan: Plan, job: Job, patience: int) -> str:
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
     return "\n".join(
         (
-            *((SHELL / part).read_text() for part in SCRIPTS),
+            COMMON.read_text(),
+            *(Path(__file__).with_name(part).read_text() for part in SCRIPTS),
             f'JOB="$RUN/job.{job.key}"',
             *(f"{key}={shlex.quote(value)}" for key, value in values.items()),
             _function("places", places),
@@ -250,8 +252,8 @@ def _numbers(line: str) -> tuple[float, float, float, float]:
 
 def _check(session: Session, reply: Reply) -> None:
     """Raise where nothing can be told of the change."""
-    if reply.exit_code == look.BUSY:
-        raise look.busy(session.name, reply.stdout)
+    if reply.exit_code == question.BUSY:
+        raise question.busy(session.name, reply.stdout)
     if reply.exit_code == CHANGED:
         there = reply.stdout.decode(errors="replace").split()[-1:]
         message = f"{session.name} was changed by somebody else meanwhile"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.bootstrap import PlaceFile, wrap
-from toolbox.lib.reconfigure.desire.desired import derive
+from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import record
 
 if TYPE_CHECKING:

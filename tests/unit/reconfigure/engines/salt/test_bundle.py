@@ -11,7 +11,7 @@ import pytest
 
 from toolbox.lib.core.errors import HabitatError, ToolboxError, VerificationError
 from toolbox.lib.reconfigure.engines.salt import bundle
-from toolbox.lib.reconfigure.session.session import local
+from toolbox.lib.reconfigure.session.shell import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

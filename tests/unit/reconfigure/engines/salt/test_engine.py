@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolbox.lib.reconfigure.desire.blob import Blob
-from toolbox.lib.reconfigure.desire.desired import read
+from toolbox.lib.reconfigure.desire.ignition import read
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.engines.salt import bundle, call
 from toolbox.lib.reconfigure.engines.salt.engine import Salt
 from toolbox.lib.reconfigure.engines.salt.sources import Sources
 from toolbox.lib.reconfigure.history.record import Record
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
-from toolbox.lib.reconfigure.session import session
+from toolbox.lib.reconfigure.session.shell import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolbox.lib.reconfigure.engines.engine import ChangeReport
+    from toolbox.lib.reconfigure.engines.contract import ChangeReport
 
 OURS = ("/etc/infra-toolbox", "/var/lib/infra-toolbox")
 GOLDEN = Path(__file__).parents[4] / "golden/butane"
@@ -105,8 +105,8 @@ def root(tmp_path: Path, habitat: Path) -> Path:
 def bring(root: Path, text: str) -> ChangeReport | None:
     """Bring a folder to a config by Salt; None where there was nothing to do."""
     desired = read(text, f"sha256-{abs(hash(text)):064x}")
-    with session.local(root) as shell:
-        found = look.survey(shell, desired)
+    with local(root) as shell:
+        found = question.survey(shell, desired)
         plan = decide(desired, found, now="2026-11-28T12:00:00Z", who="me@here", engine="salt")
         assert not [item.message for item in plan.findings if item.severity == "error"]
         if plan.nothing:
@@ -199,7 +199,7 @@ BAD = NodeChange("/etc/x/y", Change.ADDED, Kind.FILE, mode=0o600, contents=Blob(
 @needs("salt-call")
 def test_a_preview_changes_nothing(root: Path) -> None:
     """What would be done is told for each state, and nothing is there afterwards."""
-    with session.local(root) as shell:
+    with local(root) as shell:
         done = Salt(Direct(shell)).preview(plan_of(ETC, NEW))
     assert [(item.what, item.ok) for item in done] == [("/etc", True), ("/etc/x", True)]
     assert all(item.message for item in done)
@@ -209,7 +209,7 @@ def test_a_preview_changes_nothing(root: Path) -> None:
 def test_a_new_record_alone_needs_no_salt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing but what is remembered changes, no Salt is started, as it would refuse."""
     monkeypatch.setattr(bundle, "which", lambda _name: None)
-    with session.local(root) as shell:
+    with local(root) as shell:
         engine = Salt(Direct(shell))
         assert engine.preview(plan_of()) == ()
         report = engine.apply(plan_of())
@@ -220,7 +220,7 @@ def test_a_new_record_alone_needs_no_salt(root: Path, monkeypatch: pytest.Monkey
 @needs("salt-call")
 def test_what_fails_is_told_and_finished_the_next_time(root: Path, habitat: Path) -> None:
     """A state that fails ends the change, which leaves its intent and no secret behind."""
-    with session.local(root) as shell:
+    with local(root) as shell:
         report = Salt(Direct(shell)).apply(plan_of(ETC, NEW, BAD))
         assert not report.ok
         assert [item.what for item in report.done if not item.ok] == ["/etc/x/y"]
@@ -237,7 +237,7 @@ def test_what_a_killed_salt_left_is_removed(root: Path) -> None:
     """A file that was not whole goes with the next change."""
     (root / "etc").mkdir()
     (root / "etc" / call.TEMPORARY).write_text("half")
-    with session.local(root) as shell:
+    with local(root) as shell:
         assert Salt(Direct(shell)).apply(plan_of(NEW)).ok
     assert {path.name for path in (root / "etc").iterdir()} == {"x", "infra-toolbox"}
 
@@ -268,14 +268,14 @@ def test_own_states_are_run_where_a_plan_has_nothing(root: Path, tmp_path: Path)
     """They come after those of the plan, may require them, and are told by their functions."""
     text = "{{ 'FOLDER' }}/made:\n  file.managed:\n    - require:\n      - sls: infra-toolbox\n"
     own = Sources(("mine",), {"mine.sls": text.replace("FOLDER", str(tmp_path)).encode()})
-    with session.local(root) as shell:
+    with local(root) as shell:
         memory = shell.run('printf %s "$RUN"').stdout.decode()
         # Reason: a folder has no states of its own, so it passes for a machine.
         shell.root, shell.name = "", "web"
         engine = Salt(Direct(shell), own)
         assert engine.always
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "RUN", memory)
+            patch.setattr(shell, "RUN", memory)
             patch.setattr(bundle, "start", lambda _session: bundle.here())
             assert [item.ok for item in engine.preview(Plan())] == [True]
             report = engine.apply(Plan())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure.desire.state import Group, User
-from toolbox.lib.reconfigure.engines.engine import Done
+from toolbox.lib.reconfigure.engines.contract import Done
 from toolbox.lib.reconfigure.engines.salt import results
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
 from toolbox.lib.reconfigure.engines.salt.states import State

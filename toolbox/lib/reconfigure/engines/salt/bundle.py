@@ -14,7 +14,7 @@ from toolbox.lib.core.steps import step
 from toolbox.lib.reconfigure.engines.salt import call
 
 if TYPE_CHECKING:
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 PROGRAM = "salt-call"
 CACHE = "/var/cache/infra-toolbox/salt"

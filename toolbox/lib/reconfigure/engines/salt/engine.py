@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.engines import job as jobs
+from toolbox.lib.reconfigure.engines.contract import ChangeReport
 from toolbox.lib.reconfigure.engines.direct import label
-from toolbox.lib.reconfigure.engines.engine import ChangeReport
 from toolbox.lib.reconfigure.engines.salt import bundle, folders, minion, results, states
 from toolbox.lib.reconfigure.engines.salt.sources import OURS, Sources
 from toolbox.lib.reconfigure.engines.salt.states import Place
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.session import session
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.session import shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolbox.lib.reconfigure.engines.contract import Done
     from toolbox.lib.reconfigure.engines.direct import Direct
-    from toolbox.lib.reconfigure.engines.engine import Done
     from toolbox.lib.reconfigure.engines.salt.states import State
     from toolbox.lib.reconfigure.planning.plan import Plan
 
@@ -122,7 +122,7 @@ class Salt:
         run = self._prepared(plan, f"salt.{secrets.token_hex(8)}", test=test)
         sent = hashlib.sha256(run.archive).hexdigest()
         text = (
-            f"{(session.SHELL / 'common.sh').read_text(encoding='utf-8')}{run.opening}"
+            f"{shell.COMMON.read_text(encoding='utf-8')}{run.opening}"
             f"PATIENCE={self.direct.patience}\n"
             f"{LOOKING if test else CHANGING}\n"
             f"trap salt_gone EXIT\n"
@@ -131,8 +131,8 @@ class Salt:
         )
         name = self.direct.session.name
         reply = self.direct.session.run(text, files=[run.archive], deadline=SECONDS)
-        if reply.exit_code == look.BUSY:
-            raise look.busy(name, reply.stdout)
+        if reply.exit_code == question.BUSY:
+            raise question.busy(name, reply.stdout)
         if reply.exit_code != 0:
             message = f"{name}: Salt could not be started\n{reply.complaint}"
             raise ToolboxError(message)
@@ -143,7 +143,7 @@ class Salt:
     def _prepared(self, plan: Plan, name: str, *, test: bool = False) -> _Run:
         place = self.direct.session
         program = bundle.start(place)
-        memory = place.run('printf %s "$RUN"').stdout.decode() if place.root else session.RUN
+        memory = place.run('printf %s "$RUN"').stdout.decode() if place.root else shell.RUN
         folder = f"{memory}/{name}"
         blobs = f"{folder}/{minion.BLOBS}"
         told = states.translate(plan, replace(folders.place(place.root, blobs), dry=test))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import MASK
-from toolbox.lib.reconfigure.engines.engine import Done
+from toolbox.lib.reconfigure.engines.contract import Done
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
 
 if TYPE_CHECKING:

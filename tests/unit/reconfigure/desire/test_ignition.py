@@ -20,7 +20,7 @@ from toolbox.lib.core.files import sha256
 from toolbox.lib.core.run import run
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.host import Host
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.inheritance import ConfigError
 from toolbox.lib.reconfigure.desire.state import PRESET, UNITS, Kind, Node, Unit
 from toolbox.lib.reconfigure.history import record
@@ -97,7 +97,7 @@ def test_refused(case: str) -> None:
 def test_no_config(text: str) -> None:
     """What is no config of version 3 is told."""
     with pytest.raises(ConfigError):
-        wishes.read(text, "sha256-x")
+        ignition.read(text, "sha256-x")
 
 
 def test_all_mistakes_at_once() -> None:
@@ -190,7 +190,7 @@ def test_units() -> None:
         b"disable off.service\nenable web@.service b a\nenable z.service\n"
     )
     assert Unit("unmasked.service", None, masked=False) in state.units
-    assert f"{UNITS}/unmasked.service" in wishes.paths(state)
+    assert f"{UNITS}/unmasked.service" in ignition.paths(state)
 
 
 def test_users() -> None:
@@ -257,7 +257,7 @@ PLACE = (PlaceFile("/etc/card", "given"), PlaceFile("/etc/hosts", "ours\n", appe
 def test_files_of_the_place() -> None:
     """Files of the place are there, and the config wins; the hash is the config's."""
     config = _config(storage(file("/etc/card", "mine"), file("/etc/hosts", "own\n")))
-    state = wishes.derive(config, PLACE)
+    state = ignition.derive(config, PLACE)
     nodes = {node.path: node for node in state.nodes}
     assert _bytes(nodes["/etc/card"]) == b"mine"
     assert record.whole(nodes["/etc/hosts"]).reveal() == b"own\nours\n"
@@ -337,7 +337,7 @@ def test_as_ignition_does_it(tmp_path: Path) -> None:
     units += [{"name": "fixed.service", "contents": "[Service]\n", "enabled": False}]
     config = _config({**WHOLE, "systemd": {"units": units}})
     expected = _applied(wrap(config, PLACE).reveal(), tmp_path / "root")
-    state = wishes.derive(config, PLACE)
+    state = ignition.derive(config, PLACE)
     made = _made(settled(state, Survey()))
     assert made == expected
 
@@ -389,7 +389,7 @@ def test_merged_as_ignition_does_it(
     except AssertionError:
         # Reason: together they may want a path to be a file, and a folder of another.
         return
-    state = wishes.read(text, "sha256-x")
+    state = ignition.read(text, "sha256-x")
     links = [node.path for node in state.nodes if node.kind is Kind.LINK]
     if not any(node.path.startswith(f"{link}/") for node in state.nodes for link in links):
         assert _made(state) == expected

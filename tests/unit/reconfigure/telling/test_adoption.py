@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.unit.reconfigure.model import Entry, Machine, file, read, storage
 from toolbox.lib.butane.translate import butane
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.inheritance import load, merged
 from toolbox.lib.reconfigure.desire.state import PRESET, UNITS, Kind
 from toolbox.lib.reconfigure.look.survey import Account, UnitFacts
-from toolbox.lib.reconfigure.telling import adopt, yamltext
+from toolbox.lib.reconfigure.telling import adoption, yamltext
 
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState
@@ -65,7 +65,7 @@ def changed() -> Machine:
 
 
 def _snippet(machine: Machine, desired: DesiredState) -> str:
-    return adopt.snippet(machine.plan(desired), machine.survey(desired))
+    return adoption.snippet(machine.plan(desired), machine.survey(desired))
 
 
 def test_snippet(changed: Machine) -> None:
@@ -133,7 +133,7 @@ def test_the_source_agrees_then(changed: Machine) -> None:
     both = merged(load(source), own)
     # Reason: keys are a set, to which a layer adds.
     both["passwd"]["users"][0]["sshAuthorizedKeys"] = ["ssh-ed25519 B b"]
-    plan = changed.plan(wishes.read(json.dumps(both), "sha256-b"))
+    plan = changed.plan(ignition.read(json.dumps(both), "sha256-b"))
     # Reason: a unit that nothing starts has no line among the presets.
     assert {change.path for change in plan.nodes} == {"/etc/gone", "/etc/key", PRESET}
     assert not plan.users

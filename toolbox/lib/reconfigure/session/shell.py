@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
     from toolbox.lib.transport.ssh import Client
 
-SHELL = Path(__file__).parent / "shell"
+COMMON = Path(__file__).with_name("common.sh")
+"""What stands before every script of a change."""
+
+OPENING = Path(__file__).with_name("session.sh")
 RUN = "/run/infra-toolbox"
 """A machine's folder in memory for what must not touch its disk; root only."""
 
@@ -215,7 +218,7 @@ def _hint(said: str) -> str:
 def _opening(root: str, run: str) -> tuple[str, bytes]:
     """Return the words that start the shell, and what it reads first."""
     text = f"ROOT={shlex.quote(root)} RUN={shlex.quote(run)}\n".encode()
-    text += (SHELL / "session.sh").read_bytes()
+    text += OPENING.read_bytes()
     # Reason: sudo logs its words, so they are few; the shell reads its program from stdin, and not
     # one byte more.
     words = f'eval "$(dd bs={len(text)} count=1 iflag=fullblock 2>/dev/null)"'

@@ -17,8 +17,8 @@ from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import DesiredState, Kind, Node, Unit, User
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import Placed, Record
-from toolbox.lib.reconfigure.look import look, sight
-from toolbox.lib.reconfigure.session.session import Reply
+from toolbox.lib.reconfigure.look import answer, question
+from toolbox.lib.reconfigure.session.shell import Reply
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -33,7 +33,7 @@ def _file(path: str, data: bytes | None = None, **more: Any) -> Node:
 
 def _seen(site: Site, *nodes: Node, users: tuple[User, ...] = ()) -> Survey:
     with site.session() as session:
-        return look.survey(session, DesiredState("sha256-x", nodes, users=users))
+        return question.survey(session, DesiredState("sha256-x", nodes, users=users))
 
 
 def _one(site: Site, node: Node) -> Found:
@@ -171,7 +171,7 @@ def test_first_change_that_was_cut_off() -> None:
     """Where nothing was recorded before, what was begun is known, as of no generation."""
     begun = Record(1, "sha256-b", nodes={"/etc/begun": Placed("file")})
 
-    joined = sight.joined(None, begun, {})
+    joined = answer.joined(None, begun, {})
 
     assert (joined.generation, joined.config, joined.nodes) == (-1, "", begun.nodes)
 
@@ -225,7 +225,7 @@ def test_foreign_record(site: Site) -> None:
 
 def test_machine_that_cannot_be_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer without its end is no answer."""
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
     monkeypatch.setattr(Session, "run", lambda *_words, **_more: Reply(1, b"", b"no stat here"))
 
@@ -235,7 +235,7 @@ def test_machine_that_cannot_be_looked_at(site: Site, monkeypatch: pytest.Monkey
 
 def test_units_that_are_asked_for() -> None:
     """Units are asked for by names that systemd takes, instances of templates by a pattern."""
-    asked = look._askable(
+    asked = question._askable(
         ["a.service", "no unit", "web@.service", "b\\x2d.socket", "a.service"],
         ["/etc/systemd/system/web@.service", "/etc/systemd/system/a.service", "/srv/x"],
     )
@@ -245,11 +245,11 @@ def test_units_that_are_asked_for() -> None:
 
 def test_script_is_safe() -> None:
     """Nothing that is asked for is taken for shell."""
-    asked = {"/etc/$(reboot)'\n": look.NEVER}
+    asked = {"/etc/$(reboot)'\n": question.NEVER}
     state = DesiredState("sha256-x", units=(Unit("a'b.service"),))
 
-    text = look.script(asked, ["core; reboot", "web"], ["a.service"], mark="m")
+    text = question.script(asked, ["core; reboot", "web"], ["a.service"], mark="m")
 
     assert f"look {shlex.quote(next(iter(asked)))} -" in text
     assert "NAMES=web" in text
-    assert look._askable([unit.name for unit in state.units], ()) == []
+    assert question._askable([unit.name for unit in state.units], ()) == []

@@ -6,16 +6,17 @@ import re
 import secrets
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.reconfigure.desire import desired as wishes
+from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history import record as records
-from toolbox.lib.reconfigure.look import sight
+from toolbox.lib.reconfigure.look import answer
 from toolbox.lib.reconfigure.planning import activation
-from toolbox.lib.reconfigure.session.session import SHELL
+from toolbox.lib.reconfigure.session.shell import COMMON
 from toolbox.lib.reconfigure.units import unitpath
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from toolbox.lib.reconfigure.desire.state import DesiredState, Node
     from toolbox.lib.reconfigure.look.survey import Survey
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
+LOOK = Path(__file__).with_name("look.sh")
 PATIENCE_SECONDS = 300
 DEADLINE_SECONDS = 600.0
 BUSY = 10
@@ -83,7 +85,7 @@ def _look(
     reply = session.run(text, deadline=DEADLINE_SECONDS)
     if reply.exit_code == BUSY:
         raise busy(session.name, reply.stdout)
-    found = sight.read(reply.stdout, mark, asked, units)
+    found = answer.read(reply.stdout, mark, asked, units)
     if found is None:
         message = f"{session.name} cannot be looked at: {reply.complaint or 'it says nonsense'}"
         raise ToolboxError(message, hint="once more; its files may just have changed")
@@ -110,8 +112,8 @@ def script(
     pairs = " ".join(f"{shlex.quote(path)} {shlex.quote(word)}" for path, word in asked.items())
     return "\n".join(
         (
-            (SHELL / "common.sh").read_text(),
-            (SHELL / "look.sh").read_text(),
+            COMMON.read_text(),
+            LOOK.read_text(),
             f"MARK={mark} PATIENCE={patience}",
             f"NAMES={shlex.quote(' '.join(name for name in passwords if _is_word(name)))}",
             f"UNITS={shlex.quote(shlex.join(units))}",
@@ -124,7 +126,7 @@ def wanted(desired: DesiredState) -> dict[str, str]:
     """Return what bytes each path shall have, where that decides whether they are told."""
     nodes = {node.path: node for node in desired.nodes}
     return {
-        path: _bytes_of(nodes[path]) if path in nodes else NEVER for path in wishes.paths(desired)
+        path: _bytes_of(nodes[path]) if path in nodes else NEVER for path in ignition.paths(desired)
     }
 
 

@@ -13,8 +13,8 @@ from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.history import comeback
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import FOLDER
-from toolbox.lib.reconfigure.look import sight
-from toolbox.lib.reconfigure.session.session import SHELL
+from toolbox.lib.reconfigure.look import answer
+from toolbox.lib.reconfigure.session.shell import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.history.vault import Vault
-    from toolbox.lib.reconfigure.session.session import Session
+    from toolbox.lib.reconfigure.session.shell import Session
 
 TELL = """\
 tell() {
@@ -53,7 +53,7 @@ class Generation:
         return self.record.generation
 
 
-def generations(session: Session) -> tuple[Generation, ...]:
+def of(session: Session) -> tuple[Generation, ...]:
     """Return the generations that a machine remembers, the oldest first; one round trip.
 
     Raises:
@@ -85,7 +85,7 @@ def state(session: Session, number: int, vault: Vault | None = None) -> DesiredS
         UsageError: It remembers no such generation.
         RecordError: Something of that generation is nowhere any more.
     """
-    known = {item.number: item for item in generations(session)}
+    known = {item.number: item for item in of(session)}
     if number not in known:
         numbers = ", ".join(str(each) for each in known) or "none"
         message = f"{session.name} remembers no generation {number}"
@@ -100,7 +100,7 @@ def state(session: Session, number: int, vault: Vault | None = None) -> DesiredS
 
 def digests(session: Session) -> frozenset[str]:
     """Return the hashes of all bytes that some generation of a machine names; one round trip."""
-    return frozenset().union(*(_digests(item.record) for item in generations(session)))
+    return frozenset().union(*(_digests(item.record) for item in of(session)))
 
 
 def _digests(record: Record) -> set[str]:
@@ -134,12 +134,13 @@ def _blobs(session: Session, wanted: Collection[str], current: Record | None) ->
     return blobs
 
 
-def _told(session: Session, calls: str) -> sight.Sections:
+def _told(session: Session, calls: str) -> answer.Sections:
     """Return files of a machine by the names that are given to them."""
     mark = secrets.token_hex(16)
-    common = (SHELL / "common.sh").read_text()
-    reply = session.run(f"{common}\nMARK={mark}\n{TELL}{calls}printf '\\n== end %s\\n' $MARK\n")
-    said = sight.sections(reply.stdout, mark)
+    reply = session.run(
+        f"{COMMON.read_text()}\nMARK={mark}\n{TELL}{calls}printf '\\n== end %s\\n' $MARK\n"
+    )
+    said = answer.sections(reply.stdout, mark)
     if reply.exit_code or "end" not in said:
         message = f"{session.name} does not tell what it was: {reply.complaint}"
         raise ToolboxError(message, hint="once more")

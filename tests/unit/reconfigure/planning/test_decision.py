@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.reconfigure.model import NOW, Machine, RefusedError, file, read
 from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure.planning.decide import decide, refused
+from toolbox.lib.reconfigure.planning.decision import decide, refused
 from toolbox.lib.reconfigure.planning.plan import Change
 
 if TYPE_CHECKING:

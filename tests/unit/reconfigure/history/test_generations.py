@@ -10,12 +10,12 @@ from toolbox.lib.core.errors import UsageError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.engines.direct import Direct
-from toolbox.lib.reconfigure.history import history
+from toolbox.lib.reconfigure.history import generations
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import RecordError
 from toolbox.lib.reconfigure.history.vault import Vault
-from toolbox.lib.reconfigure.look import look
-from toolbox.lib.reconfigure.planning.decide import decide
+from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.planning.decision import decide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +38,8 @@ SECRET = {"path": "/etc/key", "mode": 0o600, "contents": {"source": "data:,hidde
 
 def _back(site: Site, number: int, vault: Vault | None = None) -> None:
     with site.session() as session:
-        desired = history.state(session, number, vault)
-        survey = look.survey(session, desired)
+        desired = generations.state(session, number, vault)
+        survey = question.survey(session, desired)
         plan = decide(desired, survey, now="2026", who="me", engine="direct")
         kept = records.keepsakes(desired)
         assert Direct(session, before=survey.record, keepsakes=kept).apply(plan).ok
@@ -48,12 +48,12 @@ def _back(site: Site, number: int, vault: Vault | None = None) -> None:
 def test_generations(site: Site) -> None:
     """Each change is a generation; the last one is what is there."""
     with site.session() as session:
-        assert history.generations(session) == ()
+        assert generations.of(session) == ()
     for text in "abc":
         site.bring(_config(text))
 
     with site.session() as session:
-        found = history.generations(session)
+        found = generations.of(session)
 
     assert [(item.number, item.current) for item in found] == [(1, False), (2, False), (3, True)]
     assert {item.record.who for item in found} == {"me@here"}
@@ -71,7 +71,7 @@ def test_back(site: Site) -> None:
         assert site.tree() == trees[number - 1], number
 
     with site.session() as session:
-        found = history.generations(session)
+        found = generations.of(session)
     assert [item.number for item in found if item.current] == [6]
     assert found[0].record.config == found[3].record.config
 
@@ -87,9 +87,9 @@ def test_back_to_a_secret(site: Site, tmp_path: Path) -> None:
     vault.keep([records.Keepsake(Blob(b"of no generation"), secret=True)])
 
     with site.session() as session, pytest.raises(RecordError, match="/etc/key"):
-        history.state(session, 1)
+        generations.state(session, 1)
     with site.session() as session:
-        vault.retain(history.digests(session))
+        vault.retain(generations.digests(session))
     assert len(list(vault.folder.iterdir())) == 1
     _back(site, 1, vault)
 
@@ -119,7 +119,7 @@ def test_unknown_generation(site: Site) -> None:
     site.bring(_config("a"))
 
     with site.session() as session, pytest.raises(UsageError, match="no generation 7") as caught:
-        history.state(session, 7)
+        generations.state(session, 7)
 
     assert caught.value.hint == "it remembers these: 1"
 
@@ -132,4 +132,4 @@ def test_damaged_blob(site: Site) -> None:
         blob.write_text("spoiled")
 
     with site.session() as session, pytest.raises(RecordError, match="/etc/x"):
-        history.state(session, 1)
+        generations.state(session, 1)

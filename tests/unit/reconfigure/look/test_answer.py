@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolbox.lib.reconfigure.desire.state import Kind
-from toolbox.lib.reconfigure.look import sight
+from toolbox.lib.reconfigure.look import answer
 from toolbox.lib.reconfigure.look.survey import UnitFacts
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -33,7 +33,7 @@ def _said(**changes: str | None) -> bytes:
 
 def test_read() -> None:
     """All parts together are a survey."""
-    survey = sight.read(_said(), "m", ASKED)
+    survey = answer.read(_said(), "m", ASKED)
 
     assert survey is not None
     assert survey.nodes["/etc/a\nb"].digest == EMPTY
@@ -62,13 +62,13 @@ def test_read() -> None:
 )
 def test_nonsense(changes: dict[str, str | None]) -> None:
     """Parts that do not fit each other are no survey."""
-    assert sight.read(_said(**changes), "m", ASKED) is None
+    assert answer.read(_said(**changes), "m", ASKED) is None
 
 
 def test_contents_of_another_file() -> None:
     """Contents whose hash is another one were changed meanwhile, and are left out."""
     stat = SAID["stat"].replace("1:2 0", "1:2 3")
-    survey = sight.read(_said(contents="abc", stat=stat), "m", ASKED)
+    survey = answer.read(_said(contents="abc", stat=stat), "m", ASKED)
 
     assert survey is not None
     assert survey.nodes["/etc/a\nb"].contents is None
@@ -85,7 +85,7 @@ def test_units() -> None:
     """Units are known by the names that they were asked by, instances by their own."""
     text = f"{SHOWN}\nId=web@a.service\nLoadState=loaded\nNeedDaemonReload=yes\n"
 
-    units = sight._units(text, ["alias.service", "web@*.service"])
+    units = answer._units(text, ["alias.service", "web@*.service"])
 
     assert units == {
         "alias.service": REAL,
@@ -95,5 +95,5 @@ def test_units() -> None:
 
 def test_units_of_which_one_lacks() -> None:
     """Where systemd left one out, the others are known by their own names."""
-    assert sight._units(SHOWN, ["a.service", "real.service"]) == {"real.service": REAL}
-    assert sight._units("", ["a.service"]) == {}
+    assert answer._units(SHOWN, ["a.service", "real.service"]) == {"real.service": REAL}
+    assert answer._units("", ["a.service"]) == {}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from toolbox.lib.core.errors import DeadlineError, ToolboxError
 from toolbox.lib.core.run import spawn
-from toolbox.lib.reconfigure.session import session as sessions
-from toolbox.lib.reconfigure.session.session import Session, SessionCut, local, remote
+from toolbox.lib.reconfigure.session import shell as sessions
+from toolbox.lib.reconfigure.session.shell import Session, SessionCut, local, remote
 from toolbox.lib.transport.ssh import Client
 
 if TYPE_CHECKING:
