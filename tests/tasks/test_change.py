@@ -18,7 +18,8 @@ from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
 from toolbox.lib.reconfigure.history.generations import Generation
 from toolbox.lib.reconfigure.history.record import Placed, Record
 from toolbox.lib.reconfigure.look.survey import Found, Survey
-from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan, UnitAction, Verb
+from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 from toolbox.lib.simulation import keys, reconfigure
 from toolbox.lib.simulation.reach import Target
 from toolbox.lib.simulation.reconfigure import Reached, Rendered, Returned

@@ -15,7 +15,8 @@ from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import pending, record
 from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
 from toolbox.lib.reconfigure.planning.decision import decide
-from toolbox.lib.reconfigure.planning.plan import Change, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
+from toolbox.lib.reconfigure.units.actions import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,7 +182,7 @@ class Machine:
 
     def apply(self, plan: Plan, *, steps: int | None = None) -> None:
         """Carry out a plan as an engine does, or only its first steps."""
-        self.pending, self.intent = pending.lines(plan), plan.record
+        self.pending, self.intent = pending.lines(plan.pending), plan.record
         for change in plan.nodes[:steps]:
             self._change(change)
         if steps is not None:

@@ -15,8 +15,10 @@ from toolbox.lib.reconfigure.engines import confirm
 from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.look import question
-from toolbox.lib.reconfigure.planning.plan import Change, Plan, UnitAction, UserChange, Verb
+from toolbox.lib.reconfigure.planning.plan import Change, Plan, UserChange
+from toolbox.lib.reconfigure.session.lock import BusyError
 from toolbox.lib.reconfigure.session.shell import SessionCut
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +120,7 @@ def test_nobody_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         plan, engine = _risky(site, session)
         with pytest.raises(SessionCut):
             replace(engine, connect=site.session).apply(plan)
-        with pytest.raises(question.BusyError, match="to be confirmed is changing"):
+        with pytest.raises(BusyError, match="to be confirmed is changing"):
             question.survey(session, site.state(BEFORE), patience=0)
         question.survey(session, site.state(BEFORE), patience=60)
 

@@ -22,14 +22,10 @@ from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import Keepsake, Record
 from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.look.survey import Found
-from toolbox.lib.reconfigure.planning.plan import (
-    Change,
-    NodeChange,
-    Plan,
-    UnitAction,
-    Verb,
-)
+from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
+from toolbox.lib.reconfigure.session.lock import BusyError
 from toolbox.lib.reconfigure.session.shell import SessionCut
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -261,9 +257,9 @@ def test_two_at_once(site: Site) -> None:
         site.session() as session,
     ):
         record = Record(1, "sha256-x")
-        with pytest.raises(question.BusyError, match="anna@desk since noon is changing"):
+        with pytest.raises(BusyError, match="anna@desk since noon is changing"):
             Direct(session, patience=1).apply(Plan(record=record))
-        with pytest.raises(question.BusyError, match="anna@desk"):
+        with pytest.raises(BusyError, match="anna@desk"):
             question.survey(session, site.state({}), patience=1)
         subprocess.run(["pkill", "-P", str(holder.pid)], check=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.reconfigure.model import Machine, file, read, storage
 from toolbox.lib.reconfigure.history import pending
-from toolbox.lib.reconfigure.planning.plan import Verb
+from toolbox.lib.reconfigure.units.actions import Verb
 
 
 def test_there_and_back() -> None:
@@ -12,7 +12,7 @@ def test_there_and_back() -> None:
     anchor = "/usr/local/share/ca-certificates/a b.crt"
     unit = {"name": "a.service", "contents": "[Service]\n[Install]\nWantedBy=x\n", "enabled": True}
     plan = Machine().plan(read({**storage(file(anchor, "x")), "systemd": {"units": [unit]}}))
-    left = pending.read(pending.lines(plan))
+    left = pending.read(pending.lines(plan.pending))
     assert [(it.verb, it.unit) for it in left.actions] == [
         (Verb.ENABLE, "a.service"),
         (Verb.START, "a.service"),

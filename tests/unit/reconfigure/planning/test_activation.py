@@ -8,8 +8,7 @@ import pytest
 
 from tests.unit.reconfigure.model import Machine, file, read, storage
 from toolbox.lib.reconfigure.look.survey import UnitFacts
-from toolbox.lib.reconfigure.planning import activation
-from toolbox.lib.reconfigure.planning.plan import UnitAction, Verb
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.planning.plan import Plan
@@ -347,19 +346,6 @@ def test_stale_units() -> None:
     machine = Machine().ignite(wanted)
     machine.units = {"web.service": stale}
     assert machine.plan(wanted).reload
-
-
-def test_units_to_ask_for() -> None:
-    """A survey is told of all units that a plan may touch."""
-    state = read(
-        {
-            **_config(_unit("a.socket", ""), _unit("x@i.service", enabled=True)),
-            **storage(file(f"{FOLDER}/h.pod", ""), file("/etc/ssh/sshd_config.d/x.conf", "")),
-        }
-    )
-    asked = activation.units(state, ["/etc/systemd/system/gone.service.d/x.conf"])
-    wanted = {"a.socket", "a.service", "x@i.service", "h-pod.service", "sshd.service"}
-    assert wanted | {"ssh.service", "gone.service"} <= {*asked}
 
 
 def test_why() -> None:

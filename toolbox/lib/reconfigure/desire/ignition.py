@@ -17,6 +17,7 @@ from toolbox.lib.reconfigure.desire.inheritance import known, told
 from toolbox.lib.reconfigure.desire.state import (
     MASK,
     PRESET,
+    UNIT_MODE,
     UNITS,
     DesiredState,
     Group,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from toolbox.lib.butane.bootstrap import PlaceFile
     from toolbox.lib.butane.translate import IgnitionConfig
 
-UNIT_MODE = 0o644
 FIRST_BOOT = ("disks", "raid", "luks", "filesystems")
 """Parts of the storage that are made once, before there is a system."""
 

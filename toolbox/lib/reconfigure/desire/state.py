@@ -21,6 +21,12 @@ KEYS = ".ssh/authorized_keys.d/ignition"
 MASK = "/dev/null"
 """Where the link leads that is a masked unit."""
 
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+"""What is new gets, where nothing is said."""
+
+UNIT_MODE = 0o644
+"""What Ignition gives to files of units."""
+
 LOCKED = "*"
 """What Ignition writes for an empty hash of a password: none is right."""
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.engines import job as jobs
-from toolbox.lib.reconfigure.planning.plan import BEFORE_FILES, ORDER, Change, UnitAction, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.session.shell import COMMON, SessionCut
+from toolbox.lib.reconfigure.units.actions import BEFORE_FILES, ORDER, UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

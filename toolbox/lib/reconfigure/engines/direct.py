@@ -9,28 +9,24 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.desire.state import LOCKED, Kind
+from toolbox.lib.reconfigure.desire.state import FILE_MODE, FOLDER_MODE, LOCKED, Kind
 from toolbox.lib.reconfigure.engines import confirm
 from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history.record import FOLDER
-from toolbox.lib.reconfigure.planning.plan import BEFORE_FILES, Change, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.session.shell import SessionCut
+from toolbox.lib.reconfigure.units.actions import BEFORE_FILES, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolbox.lib.reconfigure.engines.confirm import Connect
     from toolbox.lib.reconfigure.history.record import Keepsake, Record
-    from toolbox.lib.reconfigure.planning.plan import (
-        GroupChange,
-        NodeChange,
-        Plan,
-        UnitAction,
-        UserChange,
-    )
+    from toolbox.lib.reconfigure.planning.plan import GroupChange, NodeChange, Plan, UserChange
     from toolbox.lib.reconfigure.session.shell import Session
+    from toolbox.lib.reconfigure.units.actions import UnitAction
 
 LARGE = 262144
 """Bytes from which on it is asked whether a machine has them already."""
@@ -218,7 +214,7 @@ def _made(job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str])
     if node.kind is Kind.HARD_LINK:
         return "hard", clear, node.target or ""
     folder = node.kind is Kind.DIRECTORY
-    mode = f"{(0o755 if folder else 0o644) if node.mode is None else node.mode:o}"
+    mode = f"{(FOLDER_MODE if folder else FILE_MODE) if node.mode is None else node.mode:o}"
     if folder:
         return "directory", mode, owner, clear
     if node.remote is not None:

@@ -15,7 +15,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.engines.contract import Done
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history import record as records
-from toolbox.lib.reconfigure.look import question
+from toolbox.lib.reconfigure.session import lock
 from toolbox.lib.reconfigure.session.shell import COMMON
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SCRIPTS = ("nodes.sh", "accounts.sh", "undo.sh", "apply.sh")
 KEPT_GENERATIONS = 10
 DEADLINE_SECONDS = 3600.0
 CHANGED, FAILED, KILLED = 11, 12, 13
-"""Exit codes of the script, as common.sh names them; `look.BUSY` is the fourth."""
+"""Exit codes of the script, as common.sh names them; `lock.BUSY` is the fourth."""
 
 COMPRESSED_FROM = 4096
 """Bytes from which on packing is worth its time."""
@@ -195,7 +195,7 @@ def script(plan: Plan, job: Job, patience: int) -> str:
         "INTENT": records.dump(begun),
         "PATHS": records.listing(record),
         "TOUCHED": _lines(path for path in touched if "\n" not in path),
-        "PENDING": _lines(pending.lines(plan)),
+        "PENDING": _lines(pending.lines(plan.pending)),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
     places += [f"leftover_home {shlex.quote(user)}" for user in job.homes]
@@ -252,8 +252,8 @@ def _numbers(line: str) -> tuple[float, float, float, float]:
 
 def _check(session: Session, reply: Reply) -> None:
     """Raise where nothing can be told of the change."""
-    if reply.exit_code == question.BUSY:
-        raise question.busy(session.name, reply.stdout)
+    if reply.exit_code == lock.BUSY:
+        raise lock.busy(session.name, reply.stdout)
     if reply.exit_code == CHANGED:
         there = reply.stdout.decode(errors="replace").split()[-1:]
         message = f"{session.name} was changed by somebody else meanwhile"

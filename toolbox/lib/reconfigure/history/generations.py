@@ -13,7 +13,7 @@ from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.history import comeback
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import FOLDER
-from toolbox.lib.reconfigure.look import answer
+from toolbox.lib.reconfigure.session import sections
 from toolbox.lib.reconfigure.session.shell import COMMON
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.history.vault import Vault
+    from toolbox.lib.reconfigure.session.sections import Sections
     from toolbox.lib.reconfigure.session.shell import Session
 
 TELL = """\
@@ -134,13 +135,13 @@ def _blobs(session: Session, wanted: Collection[str], current: Record | None) ->
     return blobs
 
 
-def _told(session: Session, calls: str) -> answer.Sections:
+def _told(session: Session, calls: str) -> Sections:
     """Return files of a machine by the names that are given to them."""
     mark = secrets.token_hex(16)
     reply = session.run(
         f"{COMMON.read_text()}\nMARK={mark}\n{TELL}{calls}printf '\\n== end %s\\n' $MARK\n"
     )
-    said = answer.sections(reply.stdout, mark)
+    said = sections.read(reply.stdout, mark)
     if reply.exit_code or "end" not in said:
         message = f"{session.name} does not tell what it was: {reply.complaint}"
         raise ToolboxError(message, hint="once more")

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.planning.plan import Change, Plan, UnitAction, Verb
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,18 +32,18 @@ class Pending:
     made: frozenset[str] = field(default=frozenset())
 
 
-def lines(plan: Plan) -> tuple[str, ...]:
+def lines(left: Pending) -> tuple[str, ...]:
     """Return what an engine writes down before it changes anything.
 
     Args:
-        plan: What it will do.
+        left: What it will do.
 
     Returns:
         Lines ``VERB UNIT``, ``run PROGRAM …`` and ``make PATH``, each part quoted for a shell.
     """
-    words: list[tuple[str, ...]] = [(action.verb.value, action.unit) for action in plan.units]
-    words += [(RUNS, *command) for command in plan.commands]
-    words += [(MAKES, change.path) for change in plan.nodes if change.change is Change.ADDED]
+    words: list[tuple[str, ...]] = [(action.verb.value, action.unit) for action in left.actions]
+    words += [(RUNS, *command) for command in left.commands]
+    words += [(MAKES, path) for path in sorted(left.made)]
     return tuple(shlex.join(each) for each in words if not any("\n" in word for word in each))
 
 

@@ -13,11 +13,13 @@ from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
+from toolbox.lib.reconfigure.session import sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolbox.lib.reconfigure.history.record import Placed, Record
+    from toolbox.lib.reconfigure.session.sections import Sections
 
 ORIGINALS = "/usr"
 KINDS = {
@@ -32,8 +34,6 @@ PASSWD, GROUP = ("etc/passwd", "usr/lib/passwd"), ("etc/group", "usr/lib/group")
 """Files of accounts; the second are those of the image (nss-altfiles)."""
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
-
-Sections = dict[str, bytes]
 
 
 def read(
@@ -50,7 +50,7 @@ def read(
     Raises:
         RecordError: Its record cannot be read.
     """
-    said = sections(output, mark)
+    said = sections.read(output, mark)
     if "end" not in said:
         return None
     try:
@@ -80,13 +80,6 @@ def read(
         ostree="ostree" in facts,
         selinux="selinux" in facts,
     )
-
-
-def sections(output: bytes, mark: str) -> Sections:
-    """Return the parts of an answer by their names; of two with one name, the later."""
-    parts = re.split(rb"(?:^|\n)== ([^\n]*) " + mark.encode() + rb"\n", output)
-    names = (name.decode(errors="replace") for name in parts[1::2])
-    return dict(zip(names, parts[2::2], strict=True))
 
 
 def _nodes(said: Sections, asked: Mapping[str, str]) -> dict[str, Found]:

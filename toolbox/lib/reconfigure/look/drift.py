@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.desire.blob import Blob
-from toolbox.lib.reconfigure.desire.state import PRESET, Kind
-from toolbox.lib.reconfigure.planning.activation import ENABLED
-from toolbox.lib.reconfigure.planning.nodes import FILE_MODE
+from toolbox.lib.reconfigure.desire.state import FILE_MODE, PRESET, Kind
+from toolbox.lib.reconfigure.look.survey import ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

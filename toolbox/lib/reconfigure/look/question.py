@@ -1,4 +1,4 @@
-"""What a machine holds now, learned in one round trip."""
+"""Asking a machine what it holds where something is desired or was put before."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.look import answer
-from toolbox.lib.reconfigure.planning import activation
+from toolbox.lib.reconfigure.session import lock
 from toolbox.lib.reconfigure.session.shell import COMMON
-from toolbox.lib.reconfigure.units import unitpath
+from toolbox.lib.reconfigure.units import concern, unitpath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 LOOK = Path(__file__).with_name("look.sh")
 PATIENCE_SECONDS = 300
 DEADLINE_SECONDS = 600.0
-BUSY = 10
-"""Exit code of a script that has waited in vain for another change to end."""
-
 NEVER, ALWAYS = "-", "+"
 """Whether contents are told, where no digest decides."""
 
@@ -39,10 +36,6 @@ UNIT = re.compile(
     r"[A-Za-z0-9:_.\\@-]+"
     r"\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)"
 )
-
-
-class BusyError(ToolboxError):
-    """Somebody else is changing the machine."""
 
 
 def survey(session: Session, desired: DesiredState, *, patience: int = PATIENCE_SECONDS) -> Survey:
@@ -57,14 +50,14 @@ def survey(session: Session, desired: DesiredState, *, patience: int = PATIENCE_
         BusyError: Somebody else is changing it for longer than that.
         ToolboxError: It cannot be reached, or what it says makes no sense.
     """
-    names = _askable(activation.units(desired), (node.path for node in desired.nodes))
+    names = _askable(concern.units(desired), (node.path for node in desired.nodes))
     passwords = [user.name for user in desired.users if user.password is not None]
     found = _look(session, wanted(desired), passwords, names, patience)
     record = found.record
     known = [action.unit for action in pending.read(found.pending).actions]
     known += [*(record.units if record else ())]
     paths = tuple(record.nodes) if record else ()
-    more = _askable([*activation.units(desired, paths), *known], paths)
+    more = _askable([*concern.units(desired, paths), *known], paths)
     more = [name for name in more if name not in names]
     if not more or not found.systemd:
         return found
@@ -83,8 +76,8 @@ def _look(
     mark = secrets.token_hex(16)
     text = script(asked, passwords, units, mark=mark, patience=patience)
     reply = session.run(text, deadline=DEADLINE_SECONDS)
-    if reply.exit_code == BUSY:
-        raise busy(session.name, reply.stdout)
+    if reply.exit_code == lock.BUSY:
+        raise lock.busy(session.name, reply.stdout)
     found = answer.read(reply.stdout, mark, asked, units)
     if found is None:
         message = f"{session.name} cannot be looked at: {reply.complaint or 'it says nonsense'}"
@@ -137,19 +130,6 @@ def _bytes_of(node: Node) -> str:
         # Reason: only with them is it known whether something was appended already.
         return ALWAYS if node.appended else NEVER
     return NEVER if node.secret else records.whole(node).digest
-
-
-def busy(name: str, said: bytes) -> BusyError:
-    """Return the error that tells who is changing a machine.
-
-    Args:
-        name: Name of the machine.
-        said: What the script said of it.
-    """
-    line = said.decode(errors="replace").strip().splitlines()[-1:]
-    who = line[0].removeprefix("busy").strip() if line else ""
-    message = f"{who or 'somebody else'} is changing {name}"
-    return BusyError(message, hint="wait until that has ended, then once more")
 
 
 def _askable(names: Iterable[str], paths: Iterable[str]) -> list[str]:

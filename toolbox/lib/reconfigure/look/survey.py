@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import Kind
     from toolbox.lib.reconfigure.history.record import Record
 
+RUNNING = frozenset({"active", "activating", "reloading", "deactivating", "refreshing"})
+TRIED = RUNNING | {"failed"}
+"""States of units that run, or that were started at least (``ActiveState``)."""
+
+ENABLED = frozenset({"enabled", "enabled-runtime", "alias", "linked", "linked-runtime"})
+"""States of unit files that start at boot (``UnitFileState``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 from toolbox.lib.butane.check.unitfile import entries
 from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
-from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, UnitAction, Verb
-from toolbox.lib.reconfigure.units import rules, unitpath
-from toolbox.lib.reconfigure.units.references import References
+from toolbox.lib.reconfigure.look.survey import ENABLED, RUNNING, TRIED
+from toolbox.lib.reconfigure.planning.plan import Change, NodeChange
+from toolbox.lib.reconfigure.units import concern, rules, unitpath
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 from toolbox.lib.reconfigure.units.unitpath import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from toolbox.lib.reconfigure.desire.state import DesiredState, Node, Unit
     from toolbox.lib.reconfigure.look.survey import Survey, UnitFacts
+    from toolbox.lib.reconfigure.units.references import References
 
-RUNNING = frozenset({"active", "activating", "reloading", "deactivating", "refreshing"})
-TRIED = RUNNING | {"failed"}
-ENABLED = frozenset({"enabled", "enabled-runtime", "alias", "linked", "linked-runtime"})
 NEVER_RESTARTED = frozenset({"dbus.service", "dbus-broker.service"})
 """Units whose restart takes the machine down; they can only reload."""
 
@@ -65,51 +64,11 @@ def effects(changes: Iterable[NodeChange], desired: DesiredState, survey: Survey
     return activation.effects
 
 
-def units(desired: DesiredState, paths: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the units that a plan may touch, so that a survey can ask for them.
-
-    Args:
-        desired: What the machine shall hold.
-        paths: What was put there before.
-    """
-    named = {unit.name for unit in desired.units}
-    texts = _texts(desired.nodes)
-    references = _references(desired.nodes)
-    kinds = {node.path: node.kind for node in desired.nodes}
-    for path in (*kinds, *paths):
-        found = unitpath.about(path, texts.get(path, ""))
-        named |= {found.unit} if found else set()
-        if kinds.get(path) is not Kind.DIRECTORY:
-            named |= {unit for unit, _ in references.named(path)}
-            matching = rules.of(path)
-            named |= {unit.format(**names) for rule, names in matching for unit in rule.units}
-    named |= {f"{unit[: -len('.socket')]}.service" for unit in named if unit.endswith(".socket")}
-    return tuple(sorted(unit for unit in named if not unitpath.is_template(unit)))
-
-
 def installs(text: str) -> frozenset[tuple[str, str]]:
     """Return what a unit says about being enabled."""
     return frozenset(
         (entry.key, entry.value) for entry in entries(text) if entry.section == "Install"
     )
-
-
-def _texts(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return the texts of units and quadlets by their paths."""
-    return {
-        node.path: node.contents.reveal().decode(errors="replace")
-        for node in nodes
-        if node.contents is not None and unitpath.about(node.path)
-    }
-
-
-def _references(nodes: Sequence[Node]) -> References:
-    references = References()
-    for path, text in _texts(nodes).items():
-        found = unitpath.about(path, text)
-        if found:
-            references.add(found.unit, text, path)
-    return references
 
 
 @dataclass(slots=True)
@@ -125,8 +84,8 @@ class _Activation:
     touched: set[tuple[str, Verb]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.texts = _texts(self.desired.nodes)
-        self.references = _references(self.desired.nodes)
+        self.texts = concern.texts(self.desired.nodes)
+        self.references = concern.references(self.desired.nodes)
         self.wanted = {unit.name for unit in self.desired.units if self._starts(unit)}
         known = self.survey.record.units if self.survey.record else {}
         # Reason: what was there before us is there again when ours goes.

@@ -16,7 +16,7 @@ from toolbox.lib.reconfigure.planning.owners import owners
 from toolbox.lib.reconfigure.planning.plan import Plan
 from toolbox.lib.reconfigure.planning.scene import Scene
 from toolbox.lib.reconfigure.planning.switches import actions, before, settled
-from toolbox.lib.reconfigure.units.order import ordered
+from toolbox.lib.reconfigure.units.actions import ordered
 
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState

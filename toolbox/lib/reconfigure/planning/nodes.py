@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure.desire.state import Kind
+from toolbox.lib.reconfigure.desire.state import FILE_MODE, FOLDER_MODE, Kind
 from toolbox.lib.reconfigure.history import record
 from toolbox.lib.reconfigure.planning import places
 from toolbox.lib.reconfigure.planning.appending import appended, silent
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.look.survey import Found
     from toolbox.lib.reconfigure.planning.scene import Scene
 
-FILE_MODE = 0o644
-FOLDER_MODE = 0o755
 FETCHED = ("https://", "http://")
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolbox.lib.reconfigure.history.pending import Pending
+
 if TYPE_CHECKING:
     from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.desire.blob import Blob
     from toolbox.lib.reconfigure.desire.state import Group, Kind, User
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.look.survey import Found
+    from toolbox.lib.reconfigure.units.actions import UnitAction
 
 
 class Change(StrEnum):
@@ -20,24 +23,6 @@ class Change(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     REMOVED = "removed"
-
-
-class Verb(StrEnum):
-    """What becomes of a unit, by the names of systemctl(1)."""
-
-    ENABLE = "enable"
-    DISABLE = "disable"
-    START = "start"
-    STOP = "stop"
-    RESTART = "restart"
-    RELOAD = "reload"
-
-
-ORDER = (Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART)
-"""The order in which units are worked on."""
-
-BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
-"""What is done to units while their files are still what they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +99,6 @@ class GroupChange:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitAction:
-    """Something that is done to a unit.
-
-    Attributes:
-        unit: Its name.
-        verb: What is done.
-        because: Paths, or words, for people.
-    """
-
-    unit: str
-    verb: Verb
-    because: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What has to be done to a machine.
 
@@ -165,3 +135,9 @@ class Plan:
     def nothing(self) -> bool:
         """Whether the machine is as it shall be."""
         return not (self.nodes or self.users or self.groups or self.units or self.commands)
+
+    @property
+    def pending(self) -> Pending:
+        """What is left of it when it is cut off before its first step."""
+        made = (change.path for change in self.nodes if change.change is Change.ADDED)
+        return Pending(self.units, self.commands, frozenset(made))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.planning.plan import Change, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.units import rules
+from toolbox.lib.reconfigure.units.actions import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from toolbox.lib.reconfigure.look.survey import Survey
-    from toolbox.lib.reconfigure.planning.plan import NodeChange, UnitAction, UserChange
+    from toolbox.lib.reconfigure.planning.plan import NodeChange, UserChange
+    from toolbox.lib.reconfigure.units.actions import UnitAction
 
 UNITS = frozenset(
     {"sshd.service", "ssh.service", "sshd.socket", "ssh.socket", "NetworkManager.service"}

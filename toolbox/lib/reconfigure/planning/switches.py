@@ -9,8 +9,10 @@ from toolbox.lib.reconfigure.desire import presets
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import MASK, PRESET, UNITS, Kind
-from toolbox.lib.reconfigure.planning.activation import ENABLED, RUNNING, installs
-from toolbox.lib.reconfigure.planning.plan import Change, UnitAction, Verb
+from toolbox.lib.reconfigure.look.survey import ENABLED, RUNNING
+from toolbox.lib.reconfigure.planning.activation import installs
+from toolbox.lib.reconfigure.planning.plan import Change
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.desire import secrecy
-from toolbox.lib.reconfigure.desire.state import MASK, PRESET, Kind
+from toolbox.lib.reconfigure.desire.state import MASK, PRESET, UNIT_MODE, Kind
 from toolbox.lib.reconfigure.planning.diff import is_text
-from toolbox.lib.reconfigure.planning.plan import Change, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.planning.switches import BY_CONFIG
 from toolbox.lib.reconfigure.telling.yamltext import block, indented, word
+from toolbox.lib.reconfigure.units.actions import Verb
 from toolbox.lib.reconfigure.units.unitpath import DROPIN, UNIT
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HEAD = ("variant: fcos", "version: 1.6.0")
 LISTS = {Kind.DIRECTORY: "directories", Kind.FILE: "files", Kind.LINK: "links"}
-UNIT_MODE = 0o644
 FIELDS = {"uid": "uid", "gecos": "gecos", "home": "home_dir", "shell": "shell"}
 
 

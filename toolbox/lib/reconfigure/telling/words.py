@@ -12,13 +12,8 @@ from toolbox.lib.reconfigure.planning.plan import Change
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolbox.lib.reconfigure.planning.plan import (
-        GroupChange,
-        NodeChange,
-        Plan,
-        UnitAction,
-        UserChange,
-    )
+    from toolbox.lib.reconfigure.planning.plan import GroupChange, NodeChange, Plan, UserChange
+    from toolbox.lib.reconfigure.units.actions import UnitAction
 
 SIGNS = {Change.ADDED: "+", Change.CHANGED: "~", Change.REMOVED: "-"}
 MOST_REASONS = 3

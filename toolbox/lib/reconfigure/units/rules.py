@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from toolbox.lib.reconfigure.planning.plan import Verb
+from toolbox.lib.reconfigure.units.actions import Verb
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,8 @@ from toolbox.lib.reconfigure.engines.salt import states
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
 from toolbox.lib.reconfigure.engines.salt.states import Place, State
 from toolbox.lib.reconfigure.look.survey import Found
-from toolbox.lib.reconfigure.planning.plan import (
-    Change,
-    GroupChange,
-    NodeChange,
-    Plan,
-    UnitAction,
-    UserChange,
-    Verb,
-)
+from toolbox.lib.reconfigure.planning.plan import Change, GroupChange, NodeChange, Plan, UserChange
+from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 BYTES = Blob(b"{{ grains.id }}\x00\xff")
 MACHINE = Place(blobs="/run/blobs")

@@ -18,8 +18,7 @@ from toolbox.lib.reconfigure.engines.direct import label
 from toolbox.lib.reconfigure.engines.salt import bundle, folders, minion, results, states
 from toolbox.lib.reconfigure.engines.salt.sources import OURS, Sources
 from toolbox.lib.reconfigure.engines.salt.states import Place
-from toolbox.lib.reconfigure.look import question
-from toolbox.lib.reconfigure.session import shell
+from toolbox.lib.reconfigure.session import lock, shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,8 +130,8 @@ class Salt:
         )
         name = self.direct.session.name
         reply = self.direct.session.run(text, files=[run.archive], deadline=SECONDS)
-        if reply.exit_code == question.BUSY:
-            raise question.busy(name, reply.stdout)
+        if reply.exit_code == lock.BUSY:
+            raise lock.busy(name, reply.stdout)
         if reply.exit_code != 0:
             message = f"{name}: Salt could not be started\n{reply.complaint}"
             raise ToolboxError(message)

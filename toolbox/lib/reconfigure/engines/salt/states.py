@@ -14,19 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.reconfigure.desire.state import LOCKED, Kind
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
-from toolbox.lib.reconfigure.planning.plan import BEFORE_FILES, Change, Verb
+from toolbox.lib.reconfigure.planning.plan import Change
+from toolbox.lib.reconfigure.units.actions import BEFORE_FILES, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolbox.lib.reconfigure.desire.blob import Blob
-    from toolbox.lib.reconfigure.planning.plan import (
-        GroupChange,
-        NodeChange,
-        Plan,
-        UnitAction,
-        UserChange,
-    )
+    from toolbox.lib.reconfigure.planning.plan import GroupChange, NodeChange, Plan, UserChange
+    from toolbox.lib.reconfigure.units.actions import UnitAction
 
 ORIGINALS = "/usr"
 """Where an image keeps its own version of a path below ``/etc``."""

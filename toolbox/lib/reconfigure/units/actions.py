@@ -1,14 +1,48 @@
-"""The order in which units are worked on."""
+"""What is done to units, and in which order."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.check.unitfile import QUADLETS
-from toolbox.lib.reconfigure.planning.plan import ORDER, UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+
+class Verb(StrEnum):
+    """What becomes of a unit, by the names of systemctl(1)."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    RELOAD = "reload"
+
+
+ORDER = (Verb.STOP, Verb.DISABLE, Verb.ENABLE, Verb.START, Verb.RELOAD, Verb.RESTART)
+"""The order in which units are worked on."""
+
+BEFORE_FILES = (Verb.STOP, Verb.DISABLE)
+"""What is done to units while their files are still what they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitAction:
+    """Something that is done to a unit.
+
+    Attributes:
+        unit: Its name.
+        verb: What is done.
+        because: Paths, or words, for people.
+    """
+
+    unit: str
+    verb: Verb
+    because: tuple[str, ...] = ()
 
 
 def ordered(actions: Iterable[UnitAction], stopped: Collection[str]) -> tuple[UnitAction, ...]:
