@@ -75,7 +75,7 @@ def _planned(name: Sequence[str] | None, engine: str, *, as_json: bool) -> bool:
 
     engine = known_engine(engine)
     with prospects(name, engine) as (_project, pairs, findings):
-        ok = not any(seen.errors for _machine, seen in pairs)
+        ok = not any(seen.plan.errors for _machine, seen in pairs)
         asked = reconfigure.previews(pairs) if ok and engine == SALT else [()] * len(pairs)
         told = [(*pair, said) for pair, said in zip(pairs, asked, strict=True)]
         if as_json:
@@ -84,7 +84,7 @@ def _planned(name: Sequence[str] | None, engine: str, *, as_json: bool) -> bool:
             for one in told:
                 _show(*one)
         changing = [machine.name for machine, seen in pairs if not seen.nothing]
-        refused = [item for _machine, seen in pairs for item in seen.errors]
+        refused = [item for _machine, seen in pairs for item in seen.plan.errors]
     show.findings(findings)
     if refused:
         show.findings(refused)

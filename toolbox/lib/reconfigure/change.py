@@ -6,10 +6,9 @@ import getpass
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError, UsageError
-from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.engines.contract import ChangeReport
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.history import record
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.engines.confirm import Connect
-    from toolbox.lib.reconfigure.engines.contract import Done, Engine
+    from toolbox.lib.reconfigure.engines.contract import Engine
     from toolbox.lib.reconfigure.look.survey import Survey
     from toolbox.lib.reconfigure.planning.plan import Plan
     from toolbox.lib.reconfigure.session.shell import Session
@@ -58,20 +56,6 @@ class Prospect:
     def generation(self) -> int:
         """Number of the generation that the machine is now."""
         return self.survey.record.generation if self.survey.record else 0
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """Why nothing may be done; empty as a rule."""
-        return tuple(item for item in self.plan.findings if item.severity is Severity.ERROR)
-
-
-@runtime_checkable
-class Previewing(Protocol):
-    """An engine that tells itself what it would do."""
-
-    def preview(self, plan: Plan) -> tuple[Done, ...]:
-        """Return what it would do; nothing is changed."""
-        ...
 
 
 def who() -> str:
@@ -112,9 +96,9 @@ def carry_out(seen: Prospect, engine: Engine) -> ChangeReport:
     Raises:
         ToolboxError: It is refused, or something of it failed; what failed is told.
     """
-    if seen.errors:
+    if seen.plan.errors:
         message = f"{seen.name} cannot be changed to its config"
-        raise ToolboxError(message, findings=seen.errors)
+        raise ToolboxError(message, findings=seen.plan.errors)
     report = engine.apply(seen.plan)
     if report.undone:
         message = f"{seen.name}: all was taken back: {report.undone}"

@@ -12,7 +12,7 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.reconfigure import change
 from toolbox.lib.reconfigure.desire.ignition import derive
-from toolbox.lib.reconfigure.engines.contract import ChangeReport
+from toolbox.lib.reconfigure.engines.contract import ChangeReport, Previewing
 from toolbox.lib.reconfigure.history import generations
 from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.reconfigure.session.shell import remote
@@ -236,7 +236,7 @@ def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...
     def one(pair: tuple[Reached, Prospect]) -> tuple[Done, ...]:
         machine, seen = pair
         made = change.engine_of(change.SALT, machine.session, seen, states=machine.states)
-        return made.preview(seen.plan) if isinstance(made, change.Previewing) else ()
+        return made.preview(seen.plan) if isinstance(made, Previewing) else ()
 
     return parallel.each(one, pairs, most=MOST)
 

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.reconfigure.model import NOW, Machine, RefusedError, file, read
-from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure.planning.decision import decide, refused
+from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def _ignited(desired: DesiredState) -> Machine:
 
 def _follows(machine: Machine, desired: DesiredState) -> None:
     plan = machine.plan(desired)
-    errors = [it for it in plan.findings if it.severity is Severity.ERROR]
+    errors = plan.errors
     # Reason: a folder is never removed for something else unless the config says so.
     assume({it.code for it in errors} != {"folder-in-the-way"})
     assert not errors, errors
@@ -136,7 +135,7 @@ def test_cut_off_and_again(one: DesiredState, other: DesiredState, steps: int) -
     """An apply that was cut off anywhere is finished by the next one."""
     machine, anew = _ignited(one), _ignited(other)
     plan = machine.plan(other)
-    assume(not refused(plan))
+    assume(not plan.errors)
     machine.apply(plan, steps=steps)
     _follows(machine, other)
     assert machine.seen() == anew.seen()

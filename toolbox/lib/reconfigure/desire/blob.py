@@ -19,6 +19,10 @@ class Blob:
         """Return the bytes themselves."""
         return self._data
 
+    def reveal_text(self) -> str:
+        """Return them as a text; what is none is replaced."""
+        return self._data.decode(errors="replace")
+
     @property
     def size(self) -> int:
         """Number of bytes."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 UNDO = Path(__file__).with_name("undo.sh")
 LIMIT_SECONDS = 90
 PAUSE_SECONDS = 1.0
-UNDONE = 20
-"""Exit code of the script that confirms: the change is not there any more."""
 
 INVERSE = {
     Verb.START: Verb.STOP,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.planning.plan import Plan
@@ -70,4 +70,13 @@ class Engine(Protocol):
             ToolboxError: The machine cannot be reached, another operator is at work, or the
                 machine has changed since the plan was made.
         """
+        ...
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """An engine that tells itself what it would do."""
+
+    def preview(self, plan: Plan) -> tuple[Done, ...]:
+        """Return what it would do; nothing is changed."""
         ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import record as records
-from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
+from toolbox.lib.reconfigure.look.survey import ORIGINALS, Account, Found, Survey, UnitFacts
 from toolbox.lib.reconfigure.session import sections
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.history.record import Placed, Record
     from toolbox.lib.reconfigure.session.sections import Sections
 
-ORIGINALS = "/usr"
 KINDS = {
     "f": Kind.FILE,
     "u": Kind.FILE,

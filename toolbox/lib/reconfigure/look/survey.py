@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import Kind
     from toolbox.lib.reconfigure.history.record import Record
 
+ORIGINALS = "/usr"
+"""Where an image keeps its own version of a path below ``/etc``."""
+
 RUNNING = frozenset({"active", "activating", "reloading", "deactivating", "refreshing"})
 TRIED = RUNNING | {"failed"}
 """States of units that run, or that were started at least (``ActiveState``)."""

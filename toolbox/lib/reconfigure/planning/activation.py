@@ -212,4 +212,4 @@ class _Activation:
 
 def _old_text(change: NodeChange) -> str:
     known = change.was.contents if change.was else None
-    return known.reveal().decode(errors="replace") if known else ""
+    return known.reveal_text() if known else ""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import UNITS, Kind
 from toolbox.lib.reconfigure.history import pending, record
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.planning.plan import NodeChange
 
 
-def decide(
-    desired: DesiredState, survey: Survey, *, now: str | datetime, who: str, engine: str
-) -> Plan:
+def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine: str) -> Plan:
     """Return what has to be done to a machine.
 
     Args:
@@ -61,13 +57,7 @@ def decide(
     if survey.systemd:
         plan = _active(plan, wanted, survey, left)
     plan = replace(plan, risky=risk.reasons(plan.nodes, plan.users, plan.units, survey))
-    stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(now, datetime) else now
-    return replace(plan, record=_remembered(plan, wanted, scene, (stamp, who, engine)))
-
-
-def refused(plan: Plan) -> bool:
-    """Tell whether a plan must not be carried out."""
-    return any(finding.severity is Severity.ERROR for finding in plan.findings)
+    return replace(plan, record=_remembered(plan, wanted, scene, (now, who, engine)))
 
 
 def _placed(survey: Survey, left: Pending) -> dict[str, Placed]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.history.pending import Pending
 
 if TYPE_CHECKING:
@@ -135,6 +136,11 @@ class Plan:
     def nothing(self) -> bool:
         """Whether the machine is as it shall be."""
         return not (self.nodes or self.users or self.groups or self.units or self.commands)
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Why it must not be carried out; empty as a rule."""
+        return tuple(item for item in self.findings if item.severity is Severity.ERROR)
 
     @property
     def pending(self) -> Pending:

@@ -55,10 +55,10 @@ def _disabled(desired: DesiredState, survey: Survey) -> frozenset[str]:
     everything = presets.text(desired.units)
     known = everything if found and found.digest == Blob(everything.encode()).digest else ""
     if found and found.contents:
-        known = found.contents.reveal().decode(errors="replace")
+        known = found.contents.reveal_text()
     lines = {tuple(line.split()) for line in known.splitlines()}
     texts = {
-        node.path: node.contents.reveal().decode(errors="replace")
+        node.path: node.contents.reveal_text()
         for node in desired.nodes
         if node.contents is not None and node.path.startswith(f"{UNITS}/")
     }
@@ -126,7 +126,7 @@ def _switched(
             if facts and facts.active in RUNNING:
                 yield UnitAction(unit.name, Verb.STOP, BY_CONFIG)
         return
-    text = node.contents.reveal().decode(errors="replace") if node and node.contents else None
+    text = node.contents.reveal_text() if node and node.contents else None
     if text is not None and not installs(text):
         return
     if text is None and facts and facts.enabled in FIXED:
@@ -143,7 +143,7 @@ def _switched(
 def _reinstalled(change: NodeChange, text: str) -> bool:
     """Tell whether a unit is to be started by something else than before."""
     known = change.was.contents if change.was else None
-    return known is not None and installs(known.reveal().decode(errors="replace")) != installs(text)
+    return known is not None and installs(known.reveal_text()) != installs(text)
 
 
 def _given_back(
@@ -178,7 +178,7 @@ def _is_ours(words: set[str]) -> bool:
 def _was_on(name: str, words: set[str], survey: Survey) -> bool:
     """Tell whether a unit started at boot before a config said that it shall not."""
     found = survey.nodes.get(PRESET)
-    known = found.contents.reveal().decode(errors="replace") if found and found.contents else ""
+    known = found.contents.reveal_text() if found and found.contents else ""
     return "was-enabled" in words or _has_line(
         name, {tuple(line.split()) for line in known.splitlines()}
     )

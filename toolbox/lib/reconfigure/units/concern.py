@@ -38,7 +38,7 @@ def units(desired: DesiredState, paths: Iterable[str] = ()) -> tuple[str, ...]:
 def texts(nodes: Sequence[Node]) -> dict[str, str]:
     """Return the texts of units and quadlets by their paths."""
     return {
-        node.path: node.contents.reveal().decode(errors="replace")
+        node.path: node.contents.reveal_text()
         for node in nodes
         if node.contents is not None and unitpath.about(node.path)
     }

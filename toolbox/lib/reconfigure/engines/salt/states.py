@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.reconfigure.desire.state import LOCKED, Kind
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
+from toolbox.lib.reconfigure.look.survey import ORIGINALS
 from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.units.actions import BEFORE_FILES, Verb
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.blob import Blob
     from toolbox.lib.reconfigure.planning.plan import GroupChange, NodeChange, Plan, UserChange
     from toolbox.lib.reconfigure.units.actions import UnitAction
-
-ORIGINALS = "/usr"
-"""Where an image keeps its own version of a path below ``/etc``."""
 
 ROOT = "root"
 Owner = str | int | None
