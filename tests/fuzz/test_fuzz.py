@@ -317,7 +317,7 @@ def fuzz_pem(text: str) -> None:
     assert all(1 <= (finding.line or 0) <= lines for finding in found.findings)
 
 
-def fuzz_sight(text: str) -> None:
+def fuzz_answer(text: str) -> None:
     """What a machine says is a survey of what was asked for, or nothing."""
     asked = {"/etc/a": "-", "/etc/b c": "+", "/etc/none": "~"}
     said = text.encode(errors="surrogatepass")
@@ -389,7 +389,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "path": fuzz_path,
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
-    "sight": fuzz_sight,
+    "answer": fuzz_answer,
     "pem": fuzz_pem,
     "recipients": fuzz_recipients,
     "private": fuzz_private,

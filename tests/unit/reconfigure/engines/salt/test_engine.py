@@ -22,6 +22,7 @@ from toolbox.lib.reconfigure.history.record import Record
 from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
+from toolbox.lib.reconfigure.session import shell as sessions
 from toolbox.lib.reconfigure.session.shell import local
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def test_own_states_are_run_where_a_plan_has_nothing(root: Path, tmp_path: Path)
         engine = Salt(Direct(shell), own)
         assert engine.always
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(shell, "RUN", memory)
+            patch.setattr(sessions, "RUN", memory)
             patch.setattr(bundle, "start", lambda _session: bundle.here())
             assert [item.ok for item in engine.preview(Plan())] == [True]
             report = engine.apply(Plan())
