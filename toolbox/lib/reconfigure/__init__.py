@@ -1,1 +1,1 @@
-"""Bringing a running machine to what its config says: desired state, plan, engines, history."""
+"""Bringing a running machine to what its config says: from desire over look and plan to deed."""
