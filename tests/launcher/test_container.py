@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conftest import FakeHost
 
 INSIDE = "/run/infra-toolbox"
+PID = "4711"
 
 
 def label(host: FakeHost, name: str) -> str:
@@ -25,9 +26,10 @@ def label(host: FakeHost, name: str) -> str:
 
 def alive(host: FakeHost, image: str = "sha256:1") -> None:
     """Answer from now on as podman does when the last made container runs."""
-    facts = f"true|{image}|{label(host, 'flags')}|{label(host, 'agent')}"
+    host.write(f"proc/{PID}/comm")
+    facts = f"{image}|{label(host, 'flags')}|{PID}|{label(host, 'agent')}"
     host.answers.insert(0, ("container inspect .*Image", 0, facts))
-    host.answers.insert(0, ("container inspect .*Running}} ", 0, "true"))
+    host.answers.insert(0, ("container inspect --format {{if", 0, PID))
     (host.folder / "calls").unlink()
 
 
@@ -75,7 +77,16 @@ def test_other_flags_make_a_new_container(host: FakeHost) -> None:
 
 def test_a_stopped_container_is_made_anew(host: FakeHost) -> None:
     """After a restart of the host the container is there but does not run."""
-    host.answers.insert(0, ("container inspect", 0, "false|sha256:1|x|"))
+    host.answers.insert(0, ("container inspect", 0, "sha256:1|x||"))
+    host.run("sim")
+    assert made_again(host)
+
+
+def test_a_container_that_only_podman_takes_for_running_is_made_anew(host: FakeHost) -> None:
+    """Killed together with its monitor it runs for podman, and its process is not there."""
+    host.run("sim")
+    alive(host)
+    (host.root / "proc" / PID).rename(host.root / "proc" / "other")
     host.run("sim")
     assert made_again(host)
 
@@ -94,7 +105,8 @@ def test_running_machines_are_never_taken_away(host: FakeHost) -> None:
 def test_two_at_once_share_what_the_first_made(host: FakeHost) -> None:
     """Who loses the race for the name uses the winner's container."""
     host.answers.insert(0, ("run -d", 125, "the name is in use"))
-    host.answers.insert(0, ("container inspect .*Running}} ", 0, "true"))
+    host.write(f"proc/{PID}/comm")
+    host.answers.insert(0, ("container inspect --format {{if", 0, PID))
     assert host.run("sim").returncode == 0
 
 
@@ -301,7 +313,8 @@ def test_the_tasks_exit_code_is_the_launchers(host: FakeHost, code: int) -> None
 
 def test_stop_saves_ends_and_keeps_the_state(host: FakeHost) -> None:
     """Machines are saved, the container goes, the volume stays."""
-    host.answers.insert(0, ("container inspect", 0, "true"))
+    host.write(f"proc/{PID}/comm")
+    host.answers.insert(0, ("container inspect", 0, PID))
     assert host.run("stop").returncode == 0
     verbs = [re.sub(r"infra-my-project-\w+", "NAME", " ".join(words[1:])) for words in host.calls()]
     assert verbs[-3:] == [
@@ -314,7 +327,8 @@ def test_stop_saves_ends_and_keeps_the_state(host: FakeHost) -> None:
 def test_stop_goes_on_when_saving_fails(host: FakeHost) -> None:
     """A failed save is said, and the container ends all the same; --purge takes the volume."""
     host.answers.insert(0, ("exec .*sim.stop", 1, ""))
-    host.answers.insert(0, ("container inspect", 0, "true"))
+    host.write(f"proc/{PID}/comm")
+    host.answers.insert(0, ("container inspect", 0, PID))
     done = host.run("stop", "--purge")
     assert done.returncode == 0
     assert "could not be saved" in done.stderr

@@ -10,13 +10,12 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import RealHost
 
 pytestmark = [pytest.mark.image, pytest.mark.needs("podman")]
@@ -195,6 +194,28 @@ def test_running_machines_outlive_tasks_and_flags(real: RealHost) -> None:
     assert "hint: ./infra stop" in done.stderr
 
 
+def test_a_container_that_was_killed_with_its_monitor_is_made_anew(real: RealHost) -> None:
+    """Podman still calls it running; the next task does not believe it."""
+    assert real.run("run", "true").returncode == 0
+    facts = "{{.Name}} {{.State.ConmonPid}} {{.State.Pid}}"
+    listed = subprocess.run(
+        ["podman", "container", "inspect", "--format", facts, *_containers()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = (line for line in listed.stdout.splitlines() if line.startswith("infra-real-"))
+    name, *pids = line.split()
+    for pid in pids:
+        os.kill(int(pid), signal.SIGKILL)
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        time.sleep(0.1)
+
+    assert real.run("run", "echo", "anew").stdout == "anew\n"
+    assert [found for found in _containers() if found == name] == [name]
+    assert real.run("stop").returncode == 0
+
+
 def test_stop_saves_and_the_state_stays(real: RealHost) -> None:
     """sim.stop is called, the container ends, the volume is there for the next task."""
     real.run("run", "sh", "-c", 'echo kept >"$INFRA_STATE/mine"; echo lost >/root/mine')
@@ -218,3 +239,13 @@ def test_a_reader_of_the_output_is_not_kept_waiting(real: RealHost) -> None:
         timeout=60,
     )
     assert done.stdout == "done\n"
+
+
+def _containers() -> list[str]:
+    listed = subprocess.run(
+        ["podman", "ps", "--all", "--format", "{{.Names}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return listed.stdout.split()
