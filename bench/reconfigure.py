@@ -2,21 +2,29 @@
 
 Run it inside the image, on a machine that does nothing else:
 
-    ./infra shell /opt/toolbox/bin/python bench/reconfigure.py
+    ./infra shell /opt/toolbox/bin/python bench/reconfigure.py [--hosts 20]
 
-One machine of the shipped example is made and changed: not at all, by one file, by one unit. Each
-is a whole call of `host.apply`, the start of Python included. What is `above` is the seconds beyond
-those of `ssh HOST true` over a new connection, which on an emulated machine is most of it.
+One machine of the shipped example is made and changed: not at all, by one file, by one unit, by one
+quadlet. Each is a whole call of `host.apply`, the start of Python included. What is `above` is the
+seconds beyond those of `ssh HOST true` over a new connection, which on an emulated machine is most
+of it; what is `beyond` leaves out what systemd took to read its units and to restart some as well.
+
+`salt` compares a change of one file, from looking to the end, with Salt on the same machine that is
+asked for the state of everything (``salt-call state.apply test=True``), over held connections.
+`warm` is a new machine with a config, from a generic one that has booted. With `--hosts` so many
+machines are made that way, and a file is changed on all of them and on one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +32,10 @@ from typing import TYPE_CHECKING, Any
 import toolbox
 from toolbox.lib.core.run import run
 from toolbox.lib.inventory.load import load
+from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.decide import decide
+from toolbox.lib.reconfigure.direct import Direct
+from toolbox.lib.reconfigure.salt.engine import Salt
 from toolbox.lib.simulation import reconfigure
 
 if TYPE_CHECKING:
@@ -31,11 +43,27 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(toolbox.__file__).parent / "example"
 TURNS = 5
+SYSTEMD = ("daemon-reload", "restart", "start", "stop", "enable")
+"""What is done that systemd does."""
 PLAIN = """\
     - path: /etc/plain.txt
       mode: 0644
       contents:
         inline: turn 0
+"""
+QUADLET = """\
+    - path: /etc/containers/systemd/plain.container
+      mode: 0644
+      contents:
+        inline: |
+          # quadlet in turn 0
+          [Container]
+          Image=hello.image
+          Network=none
+          StopTimeout=1
+
+          [Install]
+          WantedBy=multi-user.target
 """
 UNIT = """\
     - name: plain.service
@@ -86,46 +114,116 @@ def turn(root: Path, change: Callable[[], object]) -> dict[str, Any]:
     change()
     connection = bare(root)
     found = apply(root)
-    return {"ssh": connection, **found, "above": found["seconds"] - connection}
+    above = found["seconds"] - connection
+    systemd = sum(taken for what, taken in found["there"].items() if what.startswith(SYSTEMD))
+    return {"ssh": connection, **found, "above": above, "beyond": above - systemd}
 
 
 def told(turns: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the medians of several turns, and what the last of them did."""
-    keys = ("ssh", "seconds", "above")
+    keys = ("ssh", "seconds", "above", "beyond")
     medians = {key: round(statistics.median(item[key] for item in turns), 2) for key in keys}
     return {**medians, "there": turns[-1]["there"]}
 
 
-def measure(root: Path) -> dict[str, Any]:
-    """Make a machine, change it in several ways, and remove it."""
+def salt(root: Path, write: Callable[[], object]) -> dict[str, Any]:
+    """Compare a change of one file with Salt that looks at everything, over a held connection."""
+    project = load(root)
+    found: dict[str, list[float]] = {"direct": [], "salt": []}
+    with reconfigure.reached(project, project.hosts, named=True) as (machine,):
+        for _ in range(3):
+            write()
+            began = time.monotonic()
+            config = reconfigure.rendered(project, [machine]).configs[machine.name]
+            seen = change.prospect(machine.session, machine.desired(config))
+            change.carry_out(seen, Direct(machine.session, seen.survey.record))
+            found["direct"].append(time.monotonic() - began)
+            empty = replace(seen.survey, nodes={}, units={}, record=None)
+            everything = decide(
+                seen.desired, empty, now=change.now(), who=change.who(), engine=change.SALT
+            )
+            engine = Salt(Direct(machine.session))
+            engine.preview(everything)  # Reason: the first run of all sends Salt there.
+            began = time.monotonic()
+            states = len(engine.preview(everything))
+            found["salt"].append(time.monotonic() - began)
+    seconds = {name: round(statistics.median(turns), 2) for name, turns in found.items()}
+    return {**seconds, "states": states, "salt_to_direct": seconds["salt"] / seconds["direct"]}
+
+
+def prepared(root: Path) -> Callable[[str], None]:
+    """Give the example's host what is changed; return what changes the number behind a word."""
     butane = root / "hosts/hello/hello.bu"
-    text = butane.read_text().replace("  files:\n", f"  files:\n{PLAIN}")
+    text = butane.read_text().replace("  files:\n", f"  files:\n{PLAIN}{QUADLET}")
     butane.write_text(text + UNIT)
-    invoke(root, "sim.up")
-    number = iter(range(1, 1000))
+    numbers = iter(range(1, 1000))
 
     def write(word: str) -> None:
         before = butane.read_text()
         begin = before.index(f"{word} ") + len(word) + 1
         end = before.index("\n", begin)
-        butane.write_text(f"{before[:begin]}{next(number)}{before[end:]}")
+        butane.write_text(f"{before[:begin]}{next(numbers)}{before[end:]}")
 
+    return write
+
+
+def measure(root: Path) -> dict[str, Any]:
+    """Make a machine, change it in several ways, and remove it."""
+    write = prepared(root)
+    invoke(root, "sim.up")
     ways: dict[str, Callable[[], object]] = {
         "nothing": lambda: None,
         "one file": lambda: write("inline: turn"),
         "one unit": lambda: write("Change in turn"),
+        "one quadlet": lambda: write("quadlet in turn"),
     }
     found = {name: told([turn(root, way) for _ in range(TURNS)]) for name, way in ways.items()}
+    found["salt"] = salt(root, ways["one file"])
+    warm = []
+    for _ in range(3):
+        invoke(root, "sim.clean")
+        write("inline: turn")
+        warm.append(invoke(root, "sim", "--warm")[1])
+    # Reason: the first one may have to make the generic guest.
+    found["warm"] = {"first": round(warm[0], 2), "seconds": round(min(warm[1:]), 2)}
     invoke(root, "sim.clean")
     return found
 
 
+def many(root: Path, hosts: int) -> dict[str, Any]:
+    """Make several machines and change one file on one of them, and on all."""
+    write = prepared(root)
+    names = ["hello", *(f"host{number}" for number in range(1, hosts))]
+    description = (root / "hosts/hello.yaml").read_text()
+    small = description.replace("memory: 2GiB", "memory: 640MiB").replace("cpus: 2", "cpus: 1")
+    (root / "hosts/hello.yaml").write_text(small)
+    invoke(root, "sim.up", "--warm")
+    for name in names[1:]:
+        shutil.copy(root / "hosts/hello.yaml", root / f"hosts/{name}.yaml")
+        shutil.copytree(root / "hosts/hello", root / "hosts" / name)
+    invoke(root, "sim.up", "--warm")
+    found: dict[str, list[float]] = {"one": [], "all": []}
+    for _ in range(3):
+        write("inline: turn")
+        for name in names[1:]:
+            shutil.copy(root / "hosts/hello/hello.bu", root / "hosts" / name / "hello.bu")
+        found["one"].append(invoke(root, "host.apply", "hello")[1])
+        found["all"].append(invoke(root, "host.apply", *names[1:])[1])
+    invoke(root, "sim.clean")
+    seconds = {name: round(statistics.median(turns), 2) for name, turns in found.items()}
+    return {**seconds, "hosts": len(names) - 1, "all_to_one": seconds["all"] / seconds["one"]}
+
+
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(";")[0])
+    parser.add_argument("--hosts", type=int, help="measure with so many machines")
+    wanted = parser.parse_args()
     with TemporaryDirectory(prefix="bench-") as folder:
         root = Path(folder) / "example"
         shutil.copytree(EXAMPLE, root)
-        print(json.dumps(measure(root), indent=2))
+        found = many(root, wanted.hosts + 1) if wanted.hosts else measure(root)
+        print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
