@@ -64,6 +64,28 @@ def test_into(tmp_path: Path) -> None:
     assert other.generation == 2
 
 
+@pytest.mark.needs("root")
+@pytest.mark.usefixtures("habitat")
+def test_into_nothing_with_people(tmp_path: Path) -> None:
+    """In an empty folder, too, there is a place for users; what stands there is kept."""
+    passwd = {"users": [{"name": "ana", "uid": 4711}], "groups": [{"name": "people"}]}
+    config = {"ignition": {"version": "3.4.0"}, "passwd": passwd}
+    wanted = desired.read(json.dumps(config), "sha256-people")
+    root = tmp_path / "machine"
+
+    change.into(root, wanted, change.DIRECT)
+
+    users = (root / "etc/passwd").read_text().splitlines()
+    assert [line.split(":")[0] for line in users] == ["root", "ana"]
+    assert (root / "etc/shadow").stat().st_mode & 0o777 == 0o600
+
+    other = tmp_path / "other"
+    (other / "etc").mkdir(parents=True)
+    (other / "etc/passwd").write_text("someone:x:7:7::/:/bin/sh\n")
+    change.into(other, desired.read(json.dumps(config), "sha256-people"), change.DIRECT)
+    assert (other / "etc/passwd").read_text().startswith("someone:")
+
+
 def test_nothing() -> None:
     """A machine that is as it shall be but remembers another config is not done with."""
     assert _prospect().nothing

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 DIRECT, SALT = "direct", "salt"
 ENGINES = (DIRECT, SALT)
+ACCOUNTS = {
+    "passwd": (0o644, "root:x:0:0:root:/root:/bin/sh\n"),
+    "group": (0o644, "root:x:0:\n"),
+    "shadow": (0o600, "root:*:::::::\n"),
+    "gshadow": (0o600, "root:*::\n"),
+}
+"""What useradd(8) wants to find below ``/etc``: mode and contents where there is nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +156,26 @@ def into(root: Path, desired: DesiredState, engine: str) -> tuple[Prospect, Chan
         What was decided, and what was done.
     """
     root.mkdir(parents=True, exist_ok=True)
+    if desired.users or desired.groups:
+        _with_accounts(root)
     with local(root) as session:
         seen = prospect(session, desired, engine=engine)
         if seen.nothing:
             return seen, ChangeReport(engine, generation=seen.generation)
         return seen, carry_out(seen, engine_of(engine, session, seen))
+
+
+def _with_accounts(root: Path) -> None:
+    """Give a folder that knows no accounts those of a system with none but root's."""
+    folder = root / "etc"
+    if (folder / "passwd").exists():
+        return
+    folder.mkdir(exist_ok=True)
+    for name, (mode, text) in ACCOUNTS.items():
+        path = folder / name
+        if not path.exists():
+            path.touch(mode)
+            path.write_text(text)
 
 
 def known_engine(name: str) -> str:
