@@ -93,6 +93,23 @@ def test_units_that_fail(site: Site) -> None:
     assert pending == "restart 'b.service'\nrestart 'c.service'\n"
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_units_that_stop_have_not_failed(site: Site, stops: bool) -> None:
+    """What was stopped on purpose does not count as failed; what did not stop is told as before."""
+    job = jobs.Job()
+    said = site.root / "said"
+    job.lines += [
+        f'systemctl() {{ echo "$@" >>{said}; [ "$1" != stop ] || {str(stops).lower()}; }}',
+        f"units stop {job.number('a.service', 'stop')} a.service",
+    ]
+    with site.session() as session:
+        outcome = jobs.carry_out(session, Plan(record=Record(1, "sha256-x")), job)
+
+    assert [item.ok for item in outcome.done] == [stops]
+    forgotten = "reset-failed -- a.service" in said.read_text().splitlines()
+    assert forgotten is stops
+
+
 def test_program_that_fails_stays_to_be_run(site: Site) -> None:
     """A program that fails is run by the next change; one that is not there is left alone."""
     job = jobs.Job()

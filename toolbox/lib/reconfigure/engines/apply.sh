@@ -100,6 +100,12 @@ units() {
     case $verb in
     enable | disable) said=$(systemctl $flags "$verb" -- $names 2>&1 9>&-) || code=$? ;;
     reload) said=$(systemctl reload-or-restart -- $names 2>&1 9>&-) || code=$? ;;
+    stop)
+        said=$(systemctl stop -- $names 2>&1 9>&-) || code=$?
+        # Reason: a container that does not mind SIGTERM is killed, and its unit has failed by that;
+        # nobody could tell systemd to forget it once its file is gone.
+        [ $code != 0 ] || systemctl reset-failed -- $names 2>/dev/null 9>&- || :
+        ;;
     *) said=$(systemctl "$verb" -- $names 2>&1 9>&-) || code=$? ;;
     esac
     now

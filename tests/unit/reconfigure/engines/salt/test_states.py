@@ -230,6 +230,15 @@ def test_the_order_is_that_of_a_change() -> None:
     ]
 
 
+def test_what_stops_has_not_failed() -> None:
+    """A unit that was stopped on purpose and killed for it does not count as failed."""
+    (state,) = states.translate(Plan(units=(UnitAction("a b.service", Verb.STOP),)), MACHINE)
+    assert state.arguments["name"] == (
+        "systemctl stop -- 'a b.service'"
+        " && { systemctl reset-failed -- 'a b.service' 2>/dev/null || :; }"
+    )
+
+
 def test_a_program_that_is_not_there_is_left_out() -> None:
     """Which of two programs a machine has, it knows itself."""
     (state,) = states.translate(Plan(commands=(("update-ca-trust", "a b"),)), MACHINE)

@@ -285,5 +285,10 @@ def _unit(action: UnitAction, plan: Plan) -> State:
         # Reason: one reload is part of the plan; Salt's own states for services reload at each.
         words.insert(0, "--no-reload")
     said = {"name": shlex.join(("systemctl", *words))}
+    if action.verb is Verb.STOP:
+        # Reason: a container that does not mind SIGTERM is killed, and its unit has failed by that;
+        # nobody could tell systemd to forget it once its file is gone.
+        forget = shlex.join(("systemctl", "reset-failed", "--", action.unit))
+        said["name"] += f" && {{ {forget} 2>/dev/null || :; }}"
     # Reason: a unit that fails keeps no other from its restart; each is told.
     return State(f"{verb} {action.unit}", "cmd.run", said, action.unit, verb, failhard=False)
