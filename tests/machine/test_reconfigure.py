@@ -6,9 +6,11 @@ The tests of this module are one story and run in the order in which they stand.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,126 +20,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1800)]
 
-BUTANE = "hosts/hello/hello.bu"
+HOST = "hosts/hello"
 
-COMMON = """
-variant: fcos
-version: 1.6.0
-storage:
-  directories:
-    - path: /srv/hello
-      mode: 0755
-"""
-
-UNITS = """systemd:
-  units:
-    - name: greeted.service
-      enabled: true
-      contents: |
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/usr/bin/touch /run/greeted
-        [Install]
-        WantedBy=multi-user.target
-    - name: web.service
-      enabled: true
-      contents: |
-        [Service]
-        EnvironmentFile=/etc/case/web.env
-        ExecStart=/usr/bin/sleep 1000
-        [Install]
-        WantedBy=multi-user.target
-"""
-
-FIRST = f"""{COMMON}
-  files:
-    - path: /srv/hello/index.html
-      contents: {{inline: "{{{{ greeting }}}}\\n"}}
-    - path: /etc/case/changes
-      mode: 0600
-      contents: {{inline: first}}
-    - path: /etc/case/goes
-      contents: {{inline: goes}}
-    - path: /etc/case/becomes-link
-      contents: {{inline: a file}}
-    - path: /etc/case/grows
-      append: [{{inline: "one\\n"}}]
-    - path: /etc/motd
-      append: [{{inline: "first\\n"}}]
-    - path: /etc/case/web.env
-      contents: {{inline: "NAME=first"}}
-  links:
-    - path: /etc/case/link
-      target: changes
-    - path: /etc/case/hard
-      target: /etc/case/changes
-      hard: true
-passwd:
-  groups:
-    - name: leaves
-      gid: 4701
-  users:
-    - name: goes
-      uid: 4702
-      groups: [leaves]
-{UNITS}    - name: goes@one.service
-      enabled: true
-    - name: goes@.service
-      contents: |
-        [Service]
-        ExecStart=/usr/bin/sleep 2000
-        [Install]
-        WantedBy=multi-user.target
-    - name: systemd-timesyncd.service
-      mask: true
-"""
-
-SECOND = f"""{COMMON}
-  files:
-    - path: /srv/hello/index.html
-      contents: {{inline: "{{{{ greeting }}}}, anew\\n"}}
-    - path: /etc/case/changes
-      mode: 0755
-      contents: {{inline: second}}
-    - path: /etc/case/secret
-      mode: 0600
-      contents: {{inline: a secret that is nowhere else}}
-    - path: /etc/case/grows
-      append: [{{inline: "two\\n"}}]
-    - path: /etc/case/web.env
-      contents: {{inline: "NAME=second"}}
-    - path: /etc/case/new/deep/dotfile/.hidden
-      contents: {{inline: deep}}
-  links:
-    - path: /etc/case/becomes-link
-      target: changes
-      overwrite: true
-    - path: /etc/case/link
-      target: elsewhere
-passwd:
-  groups:
-    - name: people
-      gid: 4711
-  users:
-    - name: comes
-      uid: 4712
-      groups: [people]
-      ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0 comes"]
-{UNITS}      dropins:
-        - name: 10-more.conf
-          contents: |
-            [Service]
-            Nice=5
-    - name: comes.service
-      enabled: true
-      contents: |
-        [Service]
-        ExecStart=/usr/bin/sleep 3000
-        [Install]
-        WantedBy=multi-user.target
-"""
-
+CONFIGS = Path(__file__).parent / "configs"
+FIRST = (CONFIGS / "first.bu").read_text()
+SECOND = (CONFIGS / "second.bu").read_text()
 BROKEN = SECOND.replace(
     "    - path: /etc/case/secret\n",
     '    - path: /etc/ssh/sshd_config.d/00-broken.conf\n      contents: {inline: "Port 2\\n"}\n'
@@ -158,16 +45,24 @@ find etc srv opt usr/local home root -xdev -type f ! -path 'etc/infra-toolbox/*'
 for name in passwd shadow group gshadow subuid subgid; do sort "etc/$name"; done
 systemctl list-unit-files --no-legend --plain | grep -v '^session-' | sort
 systemctl list-units --all --no-legend --plain --type=service,socket,timer,path |
-    awk '{ print $1, $2, $3 }' | sort |
+    awk '$3 != "inactive" { print $1, $2, $3 }' | sort |
     grep -Ev '^(user|session|sshd?@)' |
     grep -Ev '^systemd-(tmpfiles|[a-z]*named|timedated|journal-flush|machine-id)'
-systemctl show -p Nice,ExecStart web.service comes.service 'goes@one.service' |
+systemctl show -p Nice,ExecStart,Documentation \
+    web.service dbus-broker.service comes@two.service goes@one.service |
     sed 's/ start_time=.*//'
+podman ps --all --format '{{.Names}} {{.Image}} {{.State}}' | sort
+podman ps --quiet | xargs podman inspect --format '{{.Name}} {{.Config.Env}}' |
+    sed 's/HOSTNAME=[0-9a-f]*//' | sort
+systemctl --failed --no-legend --plain
 """
 
 
 def _write(machine: Sandbox, text: str) -> None:
-    (machine.root / BUTANE).write_text(text)
+    """Make a text the config of the example's host; the files that it names lie beside it."""
+    beside = shutil.ignore_patterns("*.bu")
+    shutil.copytree(CONFIGS, machine.root / HOST, symlinks=True, ignore=beside, dirs_exist_ok=True)
+    (machine.root / HOST / "hello.bu").write_text(text)
 
 
 def _facts(machine: Sandbox) -> list[str]:
@@ -227,6 +122,15 @@ def test_reconfigured_is_ignited(sandbox: Sandbox, ignited: dict[str, list[str]]
     _nothing_left(sandbox)
 
 
+def test_nothing(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """The same config once more changes nothing, and makes no generation."""
+    item = _apply(sandbox, SECOND)
+
+    assert item["action"] == "unchanged"
+    assert not item["done"]
+    assert not _differ(_facts(sandbox), ignited["second"])
+
+
 def test_there_and_back(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
     """Brought back to A it is what it was, and nothing of B is left."""
     _apply(sandbox, FIRST)
@@ -242,6 +146,18 @@ def test_salt_makes_the_same(sandbox: Sandbox, ignited: dict[str, list[str]]) ->
         assert item["engine"] == "salt"
         assert not _differ(_facts(sandbox), ignited[name])
         _nothing_left(sandbox)
+
+
+def test_rollback(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
+    """What it was comes back from what it remembers, secrets from where the project keeps them."""
+    before = _apply(sandbox, FIRST)["generation"]
+    _apply(sandbox, SECOND)
+
+    answer = sandbox.invoke("host.rollback", "hello", str(before), "--yes")
+
+    assert answer.code == 0, answer.err
+    assert not _differ(_facts(sandbox), ignited["first"])
+    _nothing_left(sandbox)
 
 
 def test_operator_is_killed(sandbox: Sandbox, ignited: dict[str, list[str]]) -> None:
