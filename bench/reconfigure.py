@@ -33,9 +33,9 @@ import toolbox
 from toolbox.lib.core.run import run
 from toolbox.lib.inventory.load import load
 from toolbox.lib.reconfigure import change
-from toolbox.lib.reconfigure.decide import decide
-from toolbox.lib.reconfigure.direct import Direct
-from toolbox.lib.reconfigure.salt.engine import Salt
+from toolbox.lib.reconfigure.engines.direct import Direct
+from toolbox.lib.reconfigure.engines.salt.engine import Salt
+from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.simulation import reconfigure
 
 if TYPE_CHECKING:

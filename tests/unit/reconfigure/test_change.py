@@ -70,7 +70,7 @@ def test_into_nothing_with_people(tmp_path: Path) -> None:
     """In an empty folder, too, there is a place for users; what stands there is kept."""
     passwd = {"users": [{"name": "ana", "uid": 4711}], "groups": [{"name": "people"}]}
     config = {"ignition": {"version": "3.4.0"}, "passwd": passwd}
-    wanted = desired.read(json.dumps(config), "sha256-people")
+    wanted = ignition.read(json.dumps(config), "sha256-people")
     root = tmp_path / "machine"
 
     change.into(root, wanted, change.DIRECT)
@@ -82,7 +82,7 @@ def test_into_nothing_with_people(tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "etc").mkdir(parents=True)
     (other / "etc/passwd").write_text("someone:x:7:7::/:/bin/sh\n")
-    change.into(other, desired.read(json.dumps(config), "sha256-people"), change.DIRECT)
+    change.into(other, ignition.read(json.dumps(config), "sha256-people"), change.DIRECT)
     assert (other / "etc/passwd").read_text().startswith("someone:")
 
 
