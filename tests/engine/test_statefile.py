@@ -11,7 +11,7 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.profile import Profile
 from toolbox.lib.pki.plan import Plan, Subject
 from toolbox.lib.stack import identity, statefile
-from toolbox.lib.stack.workspace import Workspace
+from toolbox.lib.stack.workspace import Workspace, pulumi_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,3 +39,15 @@ def test_outputs(habitat: Path) -> None:
     assert clear == told("--show-secrets") == workspace.known("sim", program)
     assert statefile.outputs(state, workspace.passphrase, secrets=False) == told()
     assert "PRIVATE KEY" in clear["provision_key"]
+
+
+def test_cut_off_notes(habitat: Path) -> None:
+    """A stack can be removed though a full disk has cut off Pulumi's note of which is selected."""
+    workspace = Workspace("example", habitat / "pulumi", Secret("correct horse"))
+    workspace.up("sim", lambda: None)
+    (note,) = (pulumi_home() / "workspaces").glob("*.json")
+    note.write_bytes(b"")
+
+    workspace.remove("sim")
+
+    assert workspace.stacks() == ()

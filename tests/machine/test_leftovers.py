@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ PHASE = re.compile(r"^\s*• (?P<step>.+)$|^\s+hello: (?P<phase>.+?)(?: after [0
 IDLE_SECONDS = 150
 """A little more than a held ssh connection of a killed task stays."""
 SMALL = Path("/dev/shm")
+BLOCK = 4096
 MARGIN = 4096
 
 
@@ -160,8 +161,11 @@ def _full(spare: int = 0) -> Iterator[None]:
     """Fill the small file system for a block, but for some bytes."""
     fill = SMALL / "fill"
     free = shutil.disk_usage(SMALL).free
-    fill.write_bytes(b"\1" * max(free - spare, 0))
     try:
+        # Reason: a machine that writes beside us may be faster, and the disk is full as well.
+        with suppress(OSError), fill.open("wb", buffering=0) as file:
+            for size in [BLOCK] * (max(free - spare, 0) // BLOCK):
+                file.write(b"\1" * size)
         yield
     finally:
         fill.unlink()

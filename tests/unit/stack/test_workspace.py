@@ -179,6 +179,18 @@ def test_home_has_no_logs(habitat: Path) -> None:
         assert logs.read_bytes() == b""
 
 
+def test_home_drops_what_was_cut_off(habitat: Path) -> None:
+    """A note of Pulumi's that a full disk cut off goes, as it would end commands; others stay."""
+    notes = habitat / "state" / "pulumi-home" / "workspaces"
+    notes.mkdir(parents=True)
+    (notes / "cut-workspace.json").touch()
+    (notes / "whole-workspace.json").write_text('{"stack": "a"}')
+
+    pulumi_home()
+
+    assert [path.name for path in notes.iterdir()] == ["whole-workspace.json"]
+
+
 def test_prepare(workspace: Workspace, fake: Callable[[str, str], Path]) -> None:
     """A workspace is made once; what is there stays."""
     fake("pulumi", "exit 0")

@@ -355,6 +355,7 @@ def pulumi_home() -> Path:
         plugins.unlink()
     if not plugins.is_symlink() and not plugins.exists():
         plugins.symlink_to(baked)
+    _drop_cut_off(home / "workspaces")
     # Reason: Pulumi writes a debug log of each command, for which it has no switch. Whoever has the
     # passphrase can read what went through it; where there is no folder for logs, there are none.
     logs = home / "logs"
@@ -362,6 +363,21 @@ def pulumi_home() -> Path:
         shutil.rmtree(logs)
     logs.touch(mode=0o400)
     return home
+
+
+def _drop_cut_off(folder: Path) -> None:
+    """Remove notes of Pulumi's that were cut off, by a full disk or a kill.
+
+    With such a one it does nothing any more. They say which stack is selected; all our commands
+    name theirs.
+    """
+    for path in folder.glob("*.json"):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue
 
 
 def _tools() -> list[Path]:
