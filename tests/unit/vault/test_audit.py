@@ -99,6 +99,22 @@ def test_private_key(pair: Callable[..., Any]) -> None:
         assert not audit.search(other.path.read_bytes(), wanted, "here")
 
 
+@pytest.mark.parametrize("before", [0, 95, 99, 100, 150])
+def test_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    """What is too large to be unpacked is searched as it is, across the pieces it is read in."""
+    monkeypatch.setattr(audit, "BATCH", 100)
+    (tmp_path / "image.tar").write_bytes(b"-" * before + TEXT.encode() + b"-" * 300)
+    (tmp_path / "small").write_bytes(b"hello")
+    (tmp_path / "other.tar").write_bytes(b"-" * 500)
+
+    place, leaks = audit.files(tmp_path, WANTED, largest=50, plainly=True)
+    without, none = audit.files(tmp_path, WANTED, largest=50)
+
+    assert (place.searched, place.left_out) == (3, 0)
+    assert leaks == [audit.Leak("canary", str(tmp_path / "image.tar"), "")]
+    assert (without.searched, without.left_out, none) == (1, 2, [])
+
+
 @pytest.mark.parametrize("width", [64, 70, 76])
 def test_signer(width: int) -> None:
     """A certificate has its signer's public key, with the zeros that the private one has, too."""

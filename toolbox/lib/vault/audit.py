@@ -145,6 +145,7 @@ def files(
     *,
     except_: Sequence[Path] = (),
     largest: int | None = None,
+    plainly: bool = False,
 ) -> tuple[Place, list[Leak]]:
     """Search the files below a folder.
 
@@ -153,11 +154,17 @@ def files(
         wanted: What to look for.
         except_: Files and folders that may have secrets.
         largest: Bytes of the largest file that is searched; `LARGEST` by default.
+        plainly: Search larger ones, too, such as images, but do not unpack them.
     """
     searched = left_out = 0
     leaks: list[Leak] = []
     for path in _walk(folder, frozenset(except_)):
         data = _content(path, LARGEST if largest is None else largest)
+        found = _streamed(path, wanted) if data is None and plainly else None
+        if found is not None:
+            searched += 1
+            leaks += found
+            continue
         if data is None:
             left_out += 1
             continue
@@ -165,6 +172,23 @@ def files(
         leaks += search(data, wanted, str(path))
         leaks += search(os.fsencode(path.name), wanted, f"{path.parent} (the name of a file)")
     return Place(str(folder), searched, left_out), leaks
+
+
+def _streamed(path: Path, wanted: Sequence[Canary]) -> list[Leak] | None:
+    """Return the secrets that a file of any size has as they are; None for an unreadable one."""
+    parts = [(one.name, part) for one in wanted for part in (*one.parts, *one.packed)]
+    overlap = max((len(part) for _name, part in parts), default=1) - 1
+    found: dict[str, None] = {}
+    try:
+        with path.open("rb") as file:
+            before = b""
+            while more := file.read(BATCH):
+                data = before + more
+                found |= {name: None for name, part in parts if part in data}
+                before = data[max(0, len(data) - overlap) :]
+    except OSError:
+        return None
+    return [Leak(name, str(path), "") for name in found]
 
 
 def history(root: Path, wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
