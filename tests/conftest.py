@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xdist.workermanage import WorkerController
 
-UNPROMISED = {"busybox", "go", "root"}
+UNPROMISED = {"busybox", "root"}
 """What the image has no use for, or leaves to its caller."""
 
 DEAR = ("image", "engine", "machine")

@@ -51,3 +51,24 @@ def test_cut_off_notes(habitat: Path) -> None:
     workspace.remove("sim")
 
     assert workspace.stacks() == ()
+
+
+def test_unchanged(habitat: Path) -> None:
+    """An update that changes nothing leaves the state as it is; one of an output alone does not."""
+    workspace = Workspace("example", habitat / "pulumi", Secret("correct horse"))
+    web = Subject("web", ("web.example.test",))
+
+    def bring(profile: Profile) -> bytes:
+        (workspace.folder / "sim.settled").unlink(missing_ok=True)
+        changes = workspace.up("sim", identity.program(Plan("a", "example.test", profile, (web,))))
+        assert first == b"" or changes.nothing
+        return workspace._state("sim").read_bytes()
+
+    first = b""
+    first = bring(Profile())
+
+    assert bring(Profile()) == first
+    second = bring(Profile(revoked=("id: bob",)))
+    assert second != first
+    assert bring(Profile(revoked=("id: bob",))) == second
+    assert workspace.outputs("sim")["krl"]

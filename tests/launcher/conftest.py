@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LAUNCHER = Path(__file__).parents[2] / "infra"
 
@@ -238,7 +238,26 @@ class RealHost:
 
 
 @pytest.fixture(scope="session")
-def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+def renaming() -> Callable[[Path, str], Path]:
+    """Return a function that makes a podman which builds another image than the person's own."""
+
+    def make(folder: Path, image: str) -> Path:
+        podman = folder / "podman"
+        podman.write_text(
+            "#!/bin/sh\nfor word; do shift\n"
+            f'  [ "$word" != localhost/infra-toolbox:latest ] || word={image}\n'
+            '  set -- "$@" "$word"; done\nexec podman "$@"\n'
+        )
+        podman.chmod(0o755)
+        return podman
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_image(
+    tmp_path_factory: pytest.TempPathFactory, renaming: Callable[[Path, str], Path]
+) -> str:
     """An image with a stand-in for invoke, built by the launcher from a checkout of its own."""
     place = tmp_path_factory.mktemp("checkout")
     shutil.copy(LAUNCHER, place / "infra")
@@ -252,18 +271,10 @@ def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> str:
         'RUN test -z "$SSL_CERT_FILE" || test -s "$SSL_CERT_FILE"\n'
     )
     state = place / "state"
-    # Reason: built through a wrapper that renames, so that the person's own image stays as it is.
-    podman = place / "podman"
-    podman.write_text(
-        "#!/bin/sh\nfor word; do shift\n"
-        f'  [ "$word" != localhost/infra-toolbox:latest ] || word={IMAGE}\n'
-        '  set -- "$@" "$word"; done\nexec podman "$@"\n'
-    )
-    podman.chmod(0o755)
     environment = {
         **os.environ,
         "XDG_STATE_HOME": str(state),
-        "INFRA_PODMAN": str(podman),
+        "INFRA_PODMAN": str(renaming(place, IMAGE)),
         "CI": "1",
     }
     command = [str(place / "infra"), "image"]
@@ -292,7 +303,7 @@ def real(
     made.run("stop", "--purge")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def launcher_path() -> Path:
     """The launcher of this checkout."""
     return LAUNCHER

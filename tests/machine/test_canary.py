@@ -1,24 +1,34 @@
 """Known secrets are put in wherever one can be, and then looked for in all that was written.
 
 What is written: state and its history, git, words and data of all tasks, logs and consoles,
-arguments of processes while tasks run, temporary folders, and the config that everybody can read.
+arguments of processes while tasks run, temporary folders, and what everybody can read of a real
+machine's config while the secret part of it is served.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import ssl
 import subprocess
 import tempfile
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.vault import audit
+from toolbox.lib.core.wait import until
+from toolbox.lib.inventory.load import load
+from toolbox.lib.simulation import ports
+from toolbox.lib.stack import exposure
+from toolbox.lib.vault import audit, identities, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +60,11 @@ CALLS = (
     ("sim.logs", "hello"),
     ("sim.ssh", "hello", "--", "true"),
     ("secret.show", "--json"),
+    ("identity.up", "--stack", "prod", "--json"),
+    ("identity.show", "--stack", "prod", "--json"),
+    ("identity.export", "--stack", "prod", "--json"),
+    ("identity.renew", "hello", "--keys", "--stack", "prod", "--yes", "--json"),
+    ("prod.ignition", "hello", "--address", "127.0.0.1"),
     ("secret.rekey", "--rotate", "--json"),
     ("secret.audit", "--json"),
     ("doctor", "--json"),
@@ -64,11 +79,13 @@ class Written:
         secrets: The secrets that were put in, or made.
         said: What each call printed.
         arguments: Those of all processes that were seen.
+        served: The config that a machine has fetched, which is secret.
     """
 
     secrets: dict[str, Secret] = field(default_factory=dict)
     said: dict[str, bytes] = field(default_factory=dict)
     arguments: set[bytes] = field(default_factory=set)
+    served: bytes = b""
 
     @property
     def canaries(self) -> tuple[Canary, ...]:
@@ -83,6 +100,19 @@ def _sample(seen: set[bytes], ended: threading.Event) -> None:
                 seen.add(path.read_bytes())
             except OSError:
                 continue
+
+
+@contextmanager
+def _sampled(seen: set[bytes]) -> Iterator[None]:
+    """Look at the arguments of all processes for as long as the block runs."""
+    ended = threading.Event()
+    watcher = threading.Thread(target=_sample, args=(seen, ended))
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _own(text: str) -> Iterator[str]:
@@ -106,18 +136,19 @@ def written(sandbox: Sandbox, pair: Callable[..., Any]) -> Written:
     _export(sandbox)
     _commit(sandbox.root)
     first = sandbox.invoke("secret.show", "state/pulumi/prod.passphrase.age").out
-    ended = threading.Event()
-    watcher = threading.Thread(target=_sample, args=(made.arguments, ended))
-    watcher.start()
-    try:
+    with _sampled(made.arguments):
         for words in CALLS:
             answer = sandbox.invoke(*words)
             assert answer.code == 0, answer.err
             made.said[" ".join(words)] = f"{answer.out}\n{answer.err}".encode()
             _commit(sandbox.root)
-    finally:
-        ended.set()
-        watcher.join()
+        _serve(sandbox, made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INFRA_STATE", str(sandbox.state))
+        patch.setenv(identities.VARIABLE, str(key.path))
+        real = exposure.secrets(load(sandbox.root).name, store.vault(sandbox.root))
+    long = {canary.name for canary in audit.canaries(real)[0]}
+    made.secrets |= {name: secret for name, secret in real.items() if secret and name in long}
     second = sandbox.invoke("secret.show", "state/pulumi/prod.passphrase.age").out
     assert first != second
     shown = sandbox.invoke("sim.show", "--json", "--secrets").out
@@ -138,6 +169,42 @@ def _export(sandbox: Sandbox) -> None:
     store.publish(store.vault(sandbox.root), "note", b"for everybody")
 
 
+def _serve(sandbox: Sandbox, made: Written) -> None:
+    """Serve the config of a real machine, fetch it as the machine does, and keep what was said."""
+    port = ports.choose(0, ())
+    there = ("hello", "--address", "127.0.0.1", "--port", str(port))
+    bootstrap = sandbox.invoke("prod.ignition", *there, "--json")
+    assert bootstrap.code == 0, bootstrap.err
+    made.said["prod.ignition --json"] = f"{bootstrap.out}\n{bootstrap.err}".encode()
+    (item,) = bootstrap.json["items"]
+    # Reason: people keep it in the project, as it is said to hold no secret.
+    (sandbox.root / "hello.ign").write_text(json.dumps(item["ignition"]))
+    serving = sandbox.start("prod.serve", *there, "--deadline", "120", "--json")
+    made.served = until(
+        lambda _last: _fetched(item), deadline=100, interval=0.2, what="prod.serve to answer"
+    )
+    said = serving.communicate(timeout=120)[0]
+    assert serving.returncode == 0, said
+    made.said["prod.serve --json"] = said.encode()
+    _commit(sandbox.root)
+
+
+def _fetched(item: dict[str, Any]) -> bytes | None:
+    """Return what a machine gets that has a bootstrap config; None while nobody listens."""
+    (merged,) = item["ignition"]["ignition"]["config"]["merge"]
+    with urlopen(merged["source"]) as answer:
+        tls = json.load(answer)["ignition"]["security"]["tls"]
+    with urlopen(tls["certificateAuthorities"][0]["source"]) as answer:
+        trusted = ssl.create_default_context(cadata=answer.read().decode())
+    asked = Request(item["url"], headers=item["headers"])
+    try:
+        with urlopen(asked, context=trusted, timeout=60) as answer:
+            return bytes(answer.read())
+    except URLError as error:
+        assert isinstance(error.reason, ConnectionRefusedError)  # noqa: PT017 - else it is wrong
+        return None
+
+
 def _git(root: Path, *words: str) -> None:
     own = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
     subprocess.run(["git", *own, "-C", root, *words], check=True, capture_output=True)
@@ -156,6 +223,16 @@ def test_canaries_sing(written: Written, tmp_path: Path) -> None:
     _place, leaks = audit.files(tmp_path, written.canaries)
 
     assert {leak.secret for leak in leaks} == set(written.secrets)
+
+
+def test_served(written: Written) -> None:
+    """The config that was handed over has the machine's keys; what everybody may read has none."""
+    found = {leak.secret for leak in audit.search(written.served, written.canaries, "served")}
+    said = written.said["prod.serve --json"]
+
+    assert len({name for name in found if ".hosts" in name}) == 2, found
+    assert b"infra-toolbox/prod.serve/1" in said
+    assert b"PRIVATE" not in said
 
 
 def test_words_and_data(written: Written) -> None:

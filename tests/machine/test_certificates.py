@@ -6,7 +6,7 @@ The tests of this module are one story and run in the order in which they stand.
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.pki import ssh
 from toolbox.lib.transport.ssh import Endpoint, client
 
 if TYPE_CHECKING:
@@ -43,8 +44,13 @@ def port(sandbox: Sandbox) -> int:
 def person(sandbox: Sandbox, port: int) -> Person:
     """Return a person whose key was signed for an hour."""
     assert port
-    path = sandbox.root.parent / "bob"
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bob", "-f", path]
+    return someone(sandbox, "bob")
+
+
+def someone(sandbox: Sandbox, name: str) -> Person:
+    """Return a person with a new key that was signed for an hour."""
+    path = sandbox.root.parent / name
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path]
     subprocess.run(words, check=True)
     signed = sandbox.invoke("identity.sign", f"{path}.pub", "--hours", "1")
     assert signed.code == 0, signed.err
@@ -91,19 +97,26 @@ def test_neither_without(sandbox: Sandbox, port: int, person: Person) -> None:
 
 
 def test_r_5_revoked(sandbox: Sandbox, port: int, person: Person) -> None:
-    """A key that is revoked is not let in by the machine with its next config."""
+    """What is revoked, a key or one certificate, is not let in with the machine's next config."""
     assert port
-    (sandbox.root / "revoked_keys").write_text(person.public)
+    lost = someone(sandbox, "carol")
+    folder = sandbox.root.parent
+    again = replace(person, certificate=sandbox.invoke("identity.sign", f"{folder}/bob.pub").out)
+    for what in (str(ssh.read(person.certificate).serial), f"{folder}/carol.pub"):
+        done = sandbox.invoke("identity.revoke", what)
+        assert done.code == 0, done.err
 
     answer = sandbox.invoke("sim.up", "--json")
 
     assert answer.code == 0, answer.err
     (item,) = answer.json["items"]
     assert item["action"] != "unchanged"
-    code, text = login(
-        int(item["ports"]["22"]), person, person.certificate, authority=authority(sandbox)
-    )
-    assert (code, "permission denied" in text.lower()) == (255, True), text
+    reached, signer = int(item["ports"]["22"]), authority(sandbox)
+    for one in (person, lost):
+        code, text = login(reached, one, one.certificate, authority=signer)
+        assert (code, "permission denied" in text.lower()) == (255, True), text
+    code, text = login(reached, again, again.certificate, authority=signer)
+    assert (code, text.strip()) == (0, "hello"), text
 
 
 def test_renewal_reaches_the_machine(sandbox: Sandbox, port: int) -> None:

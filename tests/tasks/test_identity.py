@@ -164,6 +164,40 @@ def test_what_is_not_signed(invoke: Callable[..., Any], project: Path) -> None:
     assert "missing cannot be read" in told[2].err
 
 
+@pytest.mark.needs("ssh-keygen")
+def test_revoke(invoke: Callable[..., Any], project: Path) -> None:
+    """A certificate is taken back by the number that was told, a person by name and key."""
+    (project / "bob.pub").write_text(f"{KEY}\n")
+    (project / "authorized_keys").write_text(f"{KEY}\n")
+    signed = json.loads(invoke("identity.sign", "bob.pub", "--json").out)["items"][0]
+
+    by_number = invoke("identity.revoke", signed["serial"])
+    by_name = json.loads(invoke("identity.revoke", "bob", "--json").out)
+    again = invoke("identity.revoke", "bob")
+    refused = invoke("identity.sign", "bob.pub")
+    nothing = invoke("identity.revoke")
+
+    assert f"revoked: serial: {signed['serial']}" in by_number.err
+    assert "next: invoke host.apply" in by_number.err
+    assert by_name["items"] == [{"lines": ["id: bob", KEY], "from_authorized_keys": [KEY]}]
+    listed = (project / "revoked_keys").read_text().splitlines()
+    assert listed == [f"serial: {signed['serial']}", "id: bob", KEY]
+    assert (project / "authorized_keys").read_text() == ""
+    assert "revoked already" in again.err
+    assert (refused.code, nothing.code) == (4, 2)
+
+
+def test_a_revoked_name(invoke: Callable[..., Any], project: Path) -> None:
+    """No certificate is signed that would be refused, as its name is revoked."""
+    (project / "bob.pub").write_text(f"{KEY}\n")
+    (project / "revoked_keys").write_text("id: bob\n")
+
+    ended = invoke("identity.sign", "bob.pub")
+
+    assert (ended.code, ended.out) == (4, "")
+    assert "all certificates of bob are revoked" in ended.err
+
+
 def test_no_keys_yet(
     invoke: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

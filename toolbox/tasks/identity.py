@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.expiry import Expiry
     from toolbox.lib.pki.identity import Identity
+    from toolbox.lib.pki.revoke import Revocation
     from toolbox.lib.stack.kept import Kept
     from toolbox.lib.stack.workspace import Changes
 
@@ -199,19 +200,57 @@ def sign(
 
     project = _project()
     line = _public_key(file)
-    _refuse_revoked(project, line)
-    identity = _kept(project, stack).read()
     name = " ".join(line.split()[2:]) or file
+    _refuse_revoked(project, line, name)
+    identity = _kept(project, stack).read()
     users = tuple(parted([principals]))
     said = ssh.Statement(name, users, hours)
     certificate = ssh.certificate(identity.ssh.user_key, line, said, material.now())
-    ends = ssh.ends(certificate)
+    ends, serial = ssh.ends(certificate), ssh.read(certificate).serial
     if json:
-        item = {"certificate": certificate, "principals": users, "ends": ends.isoformat()}
+        item = {
+            "certificate": certificate,
+            "principals": users,
+            "ends": ends.isoformat(),
+            # Reason: as a number, programs that have 53 bits for one would read another one.
+            "serial": str(serial),
+        }
         show.emit("identity.sign", [item])
         return
     show.data(certificate)
     show.say(f"{name} may log in as {', '.join(users)} until {ends:%Y-%m-%d %H:%M} UTC")
+    show.say(f"before that, {show.program()} identity.revoke {serial} takes it back")
+
+
+@task(
+    help={
+        "what": "serial number or name of a certificate, or the file of a key or certificate",
+        "json": JSON,
+    }
+)
+def revoke(_context: Context, what: str = "", json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Revoke an ssh key or certificate: no machine lets it in that has its next config.
+
+    Examples:
+        invoke identity.revoke bob@example.org
+        invoke identity.revoke lost-laptop.pub
+        invoke identity.revoke 5577006791947779410
+    """
+    from toolbox.lib.core.files import write_atomic
+    from toolbox.lib.inventory.project import KEYS_FILE, REVOKED_FILE
+    from toolbox.lib.pki import revoke as revoking
+
+    project = _project()
+    done = revoking.plan(what, *revoking.files(project.root))
+    # Reason: the order in which a cut off change leaves a key revoked rather than forgotten.
+    if done.lines:
+        write_atomic(project.root / REVOKED_FILE, done.revoked.encode())
+    if done.went:
+        write_atomic(project.root / KEYS_FILE, done.authorized.encode())
+    if json:
+        item = {"lines": done.lines, "from_authorized_keys": done.went}
+        show.emit("identity.revoke", [item])
+    _tell_revoked(project, done)
 
 
 def _project() -> Project:
@@ -284,7 +323,7 @@ def _plain(project: Project, identity: Identity, folder: Path) -> Iterator[tuple
     for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text.encode())
+        write_atomic(path, _bytes(text))
         yield path, False
 
 
@@ -294,12 +333,16 @@ def _sealed(project: Project, identity: Identity, stack: str) -> Iterator[tuple[
 
     here = store.vault(project.root, stack)
     for name, text in files.public(project, identity).items():
-        yield store.publish(here, name, text.encode()), False
+        yield store.publish(here, name, _bytes(text)), False
     secrets = files.private(identity)
     if secrets:
         members = store.members(project.root).recipients
         for name, secret in secrets.items():
             yield store.export(here, name, secret, members), True
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _public_key(file: str) -> str:
@@ -318,14 +361,34 @@ def _public_key(file: str) -> str:
     return text
 
 
-def _refuse_revoked(project: Project, line: str) -> None:
+def _refuse_revoked(project: Project, line: str, name: str) -> None:
     from toolbox.lib.core.errors import VerificationError
+    from toolbox.lib.inventory import revocations
     from toolbox.lib.inventory.operators import bare
     from toolbox.lib.inventory.project import REVOKED_FILE
 
-    if bare(line) in map(bare, project.profile.revoked):
+    gone = revocations.of(project.profile.revoked)
+    if bare(line) in gone.keys:
         message = "this key is revoked"
         raise VerificationError(message, hint=f"{REVOKED_FILE} lists it; sign another one")
+    if name in gone.names:
+        message = f"all certificates of {name} are revoked"
+        hint = f"{REVOKED_FILE} lists that name; the comment of the key is what it would say"
+        raise VerificationError(message, hint=hint)
 
 
-ns = Collection("identity", up, show_, export, renew, sign)
+def _tell_revoked(project: Project, done: Revocation) -> None:
+    from toolbox.lib.vault import store
+
+    for line in done.lines:
+        show.say(f"revoked: {line}")
+    for line in done.went:
+        show.say(f"not in authorized_keys any more: {line}")
+    if not done.lines:
+        show.say("that was revoked already")
+    if store.differences(project.root):
+        show.next_step(f"{show.program()} secret.rekey takes the secrets away, too")
+    show.next_step(f"{show.program()} host.apply brings it to the machines")
+
+
+ns = Collection("identity", up, show_, export, renew, sign, revoke)

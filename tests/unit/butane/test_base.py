@@ -10,6 +10,7 @@ import yaml
 
 from toolbox.lib.butane.render import render
 from toolbox.lib.inventory.load import load
+from toolbox.lib.pki import krl
 from toolbox.lib.pki.identity import SshAuthorities
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ def files(folder: Path, identity: Identity) -> dict[str, tuple[str, int]]:
     with render(project, project.hosts[0], identity) as config:
         text: dict[str, Any] = yaml.safe_load(config.text.reveal())
     return {
-        file["path"]: (file["contents"]["inline"], file["mode"])
+        file["path"]: (*file["contents"].values(), file["mode"])
         for file in text["storage"]["files"]
-        if "inline" in file["contents"]
     }
 
 
@@ -58,8 +58,8 @@ def test_revoked(tmp_path: Path, certified: Identity) -> None:
     path = "/etc/infra-toolbox/ssh_revoked_keys"
 
     assert files(tmp_path, certified)[path][0] == "# none\n"
-    revoked = replace(certified, revoked="ssh-ed25519 GONE\n")
-    assert files(tmp_path, revoked)[path][0] == "ssh-ed25519 GONE\n"
+    revoked = replace(certified, revoked=krl.encoded(["id: bob"]))
+    assert files(tmp_path, revoked)[path][0] == f"data:;base64,{revoked.revoked}"
 
 
 def test_r_5_other_roots_are_trusted(tmp_path: Path, certified: Identity) -> None:

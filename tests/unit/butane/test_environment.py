@@ -36,7 +36,7 @@ def identity(identity: Identity) -> Identity:
         tsig={"transfer": Secret(SECRETS[2])},
         ssh=SshAuthorities("host ca", "user ca", Secret(SECRETS[3])),
         extra_bundle="another root\n",
-        revoked="ssh-ed25519 AAAA\n",
+        revoked="U1NIS1JM",
     )
 
 
@@ -65,7 +65,7 @@ def test_r_5_no_role_no_key(tmp_path: Path, identity: Identity) -> None:
 
     assert names["DNSSEC_ANCHORS"] == {"a.internal": "a.internal. IN DNSKEY"}
     assert names["SSH_USER_CA"] == "user ca"
-    assert names["SSH_REVOKED_KEYS"] == "ssh-ed25519 AAAA\n"
+    assert names["SSH_REVOKED_KEYS"] == "U1NIS1JM"
     assert names["CA_BUNDLE"] == names["CA_CERTIFICATE"] + "another root\n"
     assert not [secret for secret in SECRETS if secret in repr(names)]
 

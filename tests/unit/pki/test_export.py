@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from tests.unit.pki.conftest import NOW, pem
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.load import load
-from toolbox.lib.pki import dnssec, export, material, ssh
+from toolbox.lib.pki import dnssec, export, krl, material
 from toolbox.lib.pki.identity import (
     ClientIdentity,
     HostIdentity,
@@ -61,7 +61,7 @@ def identity(chain: Chain, ssh_key: tuple[Secret, str]) -> Identity:
             )
         },
         tsig={"transfer": Secret("dHNpZw==")},
-        revoked=ssh.revoked([ssh_key[1]]),
+        revoked=krl.encoded([ssh_key[1]]),
     )
 
 
@@ -81,8 +81,12 @@ def test_public(project: Project, identity: Identity) -> None:
         "zones/shop.internal.dnskey",
         "zones/shop.internal.ds",
     }
-    assert "PRIVATE" not in "".join(files.values())
-    first, last = files["known_hosts"].splitlines()
+    listed = files.pop("ssh_revoked_keys")
+    assert isinstance(listed, bytes)
+    assert listed.startswith(krl.MAGIC)
+    texts = {name: str(text) for name, text in files.items()}
+    assert "PRIVATE" not in "".join(texts.values())
+    first, last = texts["known_hosts"].splitlines()
     assert first.startswith("web,web.shop.internal,10.0.0.5 ssh-ed25519 ")
     assert last.startswith("@cert-authority web,web.shop.internal,10.0.0.5 ssh-ed25519 ")
 

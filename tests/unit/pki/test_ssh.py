@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.serialization import SSHCertificateType
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.unit.pki.conftest import NOW
 from toolbox.lib.core.errors import UsageError
@@ -149,20 +147,3 @@ def test_r_5_strict_everywhere(tmp_path: Path) -> None:
     assert "hostname web.shop.internal\n" in shown
     assert "certificatefile /x/cert\n" in shown
     assert "CertificateFile" not in ssh.configuration([("a", "b")], "/x/known")
-
-
-def test_revoked() -> None:
-    """Keys are listed once, without options and comments."""
-    lines = [f'from="10.0.0.0/8" {KEY} alice', f"{KEY} again", OTHER]
-
-    assert ssh.revoked(lines) == f"{KEY}\n{OTHER}\n"
-    assert ssh.revoked(()) == ""
-
-
-@given(st.lists(st.sampled_from([KEY, OTHER, f"{KEY} x"])))
-def test_revoking_is_a_set(lines: list[str]) -> None:
-    """The order and number in which keys are named makes no difference to which are listed."""
-    once = set(ssh.revoked(lines).splitlines())
-
-    assert once == set(ssh.revoked([*reversed(lines), *lines]).splitlines())
-    assert len(once) <= 2

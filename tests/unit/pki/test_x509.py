@@ -5,9 +5,6 @@ from __future__ import annotations
 import ssl
 import subprocess
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +12,7 @@ from cryptography import x509 as library
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from tests.unit.pki import fetching
 from tests.unit.pki.conftest import BOUNDS, NOW, PROVISION, ROOT, Chain
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
@@ -23,21 +21,14 @@ from toolbox.lib.pki.x509 import Authority, Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 WELL = "web.shop.internal"
 FOREIGN = "www.example.com"
-VERIFY = Path(__file__).parent / "verify/main.go"
 
 
-@cache
-def _go_program() -> str:
-    program = f"{mkdtemp()}/verify"
-    subprocess.run(["go", "build", "-o", program, VERIFY], check=True)
-    return program
-
-
-def _openssl(folder: Path, chain: str, root: str, name: str) -> bool:
-    own, _, above = chain.partition("-----END CERTIFICATE-----\n")
+def _openssl(folder: Path, leaf: tuple[Secret, str], root: str, name: str) -> bool:
+    own, _, above = leaf[1].partition("-----END CERTIFICATE-----\n")
     (folder / "own.pem").write_text(f"{own}-----END CERTIFICATE-----\n")
     (folder / "above.pem").write_text(above)
     (folder / "root.pem").write_text(root)
@@ -51,15 +42,8 @@ def _openssl(folder: Path, chain: str, root: str, name: str) -> bool:
     return done.returncode == 0
 
 
-def _go(folder: Path, chain: str, root: str, name: str) -> bool:
-    (folder / "chain.pem").write_text(chain)
-    (folder / "root.pem").write_text(root)
-    words = [_go_program(), "root.pem", "chain.pem", name]
-    return subprocess.run(words, cwd=folder, check=False).returncode == 0
-
-
-def _cryptography(_folder: Path, chain: str, root: str, name: str) -> bool:
-    own, *above = x509.chain(chain)
+def _cryptography(_folder: Path, leaf: tuple[Secret, str], root: str, name: str) -> bool:
+    own, *above = x509.chain(leaf[1])
     store = Store(x509.chain(root))
     verifier = PolicyBuilder().store(store).time(NOW).build_server_verifier(library.DNSName(name))
     try:
@@ -70,7 +54,7 @@ def _cryptography(_folder: Path, chain: str, root: str, name: str) -> bool:
 
 CLIENTS = [
     pytest.param(_openssl, id="openssl", marks=pytest.mark.needs("openssl")),
-    pytest.param(_go, id="go", marks=pytest.mark.needs("go")),
+    pytest.param(fetching.accepts, id="go", marks=pytest.mark.needs("ignition")),
     pytest.param(_cryptography, id="cryptography"),
 ]
 
@@ -78,11 +62,11 @@ CLIENTS = [
 @pytest.mark.parametrize("accepts", CLIENTS)
 def test_every_client_takes_it(accepts: Callable[..., bool], chain: Chain, tmp_path: Path) -> None:
     """A host of the project is believed, by its own name and by no other one."""
-    _, text = chain.leaf([WELL, "*.web.shop.internal"], ["10.1.2.3"])
+    leaf = chain.leaf([WELL, "*.web.shop.internal"], ["10.1.2.3"])
 
-    assert accepts(tmp_path, text, chain.root.certificate, WELL)
-    assert accepts(tmp_path, text, chain.root.certificate, "a.web.shop.internal")
-    assert not accepts(tmp_path, text, chain.root.certificate, "db.shop.internal")
+    assert accepts(tmp_path, leaf, chain.root.certificate, WELL)
+    assert accepts(tmp_path, leaf, chain.root.certificate, "a.web.shop.internal")
+    assert not accepts(tmp_path, leaf, chain.root.certificate, "db.shop.internal")
 
 
 @pytest.mark.parametrize("accepts", CLIENTS)
@@ -90,8 +74,8 @@ def test_r_5_name_constraints_hold(
     accepts: Callable[..., bool], chain: Chain, tmp_path: Path
 ) -> None:
     """What the authority signs for others' names and addresses, no client takes."""
-    _, name = chain.leaf([WELL, FOREIGN])
-    _, address = chain.leaf([WELL], ["192.0.2.1"])
+    name = chain.leaf([WELL, FOREIGN])
+    address = chain.leaf([WELL], ["192.0.2.1"])
 
     assert not accepts(tmp_path, name, chain.root.certificate, FOREIGN)
     assert not accepts(tmp_path, address, chain.root.certificate, WELL)
@@ -105,10 +89,10 @@ def test_constraints_are_a_choice(
     free = make_chain(
         Authority("x CA", "x", 2, 9000), Authority("x provision CA", "x", 0, 9000, leaves=True)
     )
-    _, text = free.leaf([FOREIGN], days=300)
+    leaf = free.leaf([FOREIGN], days=300)
     root = x509.read(free.root.certificate)
 
-    assert accepts(tmp_path, text, free.root.certificate, FOREIGN)
+    assert accepts(tmp_path, leaf, free.root.certificate, FOREIGN)
     with pytest.raises(library.ExtensionNotFound):
         root.extensions.get_extension_for_class(library.NameConstraints)
 
@@ -126,9 +110,10 @@ def test_path_length_holds(
     own = key()
     monkeypatch.setattr(x509, "_require_room", lambda *_: None)
     rogue = x509.authority(Authority("rogue CA", "x", 0, 9000, BOUNDS), own, NOW, hidden)
-    _, text = Chain(chain.root, x509.Signed(rogue, own)).leaf([WELL])
+    private, text = Chain(chain.root, x509.Signed(rogue, own)).leaf([WELL])
+    leaf = (private, text + chain.provision.certificate)
 
-    assert not accepts(tmp_path, text + chain.provision.certificate, chain.root.certificate, WELL)
+    assert not accepts(tmp_path, leaf, chain.root.certificate, WELL)
 
 
 def test_no_room(chain: Chain, key: Callable[[], Secret]) -> None:

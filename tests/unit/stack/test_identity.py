@@ -50,7 +50,7 @@ def test_what_is_asked_for() -> None:
         "acme": {"certificate": "acme", "key": "acme-private"},
         "clients": {"alice": client},
         "extra_bundle": "+extra",
-        "revoked": "ssh-ed25519 CCCC\n",
+        "krl": "U1NIS1JM",
         "ssh_host_ca": "ssh-ed25519 DDDD\n",
         "ssh_user_ca_key": "user-private",
         "tsig": {"transfer": "tsig-private"},
@@ -65,5 +65,5 @@ def test_what_is_asked_for() -> None:
     assert found.ssh.host == "ssh-ed25519 DDDD"
     assert found.ssh.user_key == Secret("user-private")
     assert found.tsig == {"transfer": Secret("tsig-private")}
-    assert found.revoked == "ssh-ed25519 CCCC\n"
+    assert found.revoked == "U1NIS1JM"
     assert "private" not in repr(found).replace("Pair(certificate='private'", "")

@@ -168,3 +168,59 @@ def test_other_providers(habitat: Path) -> None:
     later = {special.SIGNATURE: special.SECRET, "ciphertext": "v2:bm9uY2U=:c2VhbGVk"}
     with pytest.raises(statefile.Unreadable, match="v2"):
         statefile.outputs(_state(habitat, {"key": later}), PASSPHRASE)
+
+
+def _written(folder: Path, **changes: Any) -> bytes:
+    """Return a state as another run of the engine would write it, with some changes of a key."""
+    latest = json.loads(_state(folder, {"a": 1}).read_text())["checkpoint"]["latest"]
+    key = {
+        "urn": "web-tls",
+        "type": "tls:index/privateKey:PrivateKey",
+        "modified": os.urandom(4).hex(),
+        "stackTrace": [os.urandom(4).hex()],
+        "dependencies": ["b", "a"],
+        "outputs": {"pem": _secret("hidden"), "uses": ["x", "y"]},
+        **changes,
+    }
+    stack = {"urn": "stack", "type": "pulumi:pulumi:Stack", "outputs": {"pem": _secret("hidden")}}
+    salt = f"v1:{base64.b64encode(SALT).decode()}:{PROOF}"
+    latest |= {"manifest": {"time": os.urandom(4).hex()}, "resources": [stack, key]}
+    latest["secrets_providers"]["state"]["salt"] = salt
+    return json.dumps({"version": 3, "checkpoint": {"latest": latest}}).encode()
+
+
+PROOF = _seal(b"pulumi")
+
+
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({}, True),
+        ({"dependencies": ["a", "b"]}, True),
+        ({"dependencies": ["a", "c"]}, False),
+        ({"protect": True}, False),
+        ({"outputs": {"pem": _secret("another"), "uses": ["x", "y"]}}, False),
+        ({"outputs": {"pem": _secret("hidden"), "uses": ["y", "x"]}}, False),
+        ({"urn": "db-tls"}, False),
+    ],
+)
+@pytest.mark.usefixtures("habitat")
+def test_alike(tmp_path: Path, changes: dict[str, Any], alike: bool) -> None:
+    """Two states say the same, however they are sealed and ordered, or they do not."""
+    before, after = _written(tmp_path), _written(tmp_path, **changes)
+
+    assert before != after
+    assert statefile.alike(before, after, PASSPHRASE) is alike
+
+
+@pytest.mark.usefixtures("habitat")
+def test_alike_is_known(tmp_path: Path) -> None:
+    """What cannot be opened or read is not taken for the same."""
+    well = _written(tmp_path)
+    twice = json.loads(well)
+    twice["checkpoint"]["latest"]["resources"] *= 2
+
+    assert not statefile.alike(well, json.dumps(twice).encode(), PASSPHRASE)
+    assert not statefile.alike(well, well, Secret("wrong"))
+    assert not statefile.alike(well, b"{", PASSPHRASE)
+    assert not statefile.alike(b"", well, PASSPHRASE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import shutil
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.wait import until
+from toolbox.lib.pki import krl
 from toolbox.lib.pki import ssh as certificates
 from toolbox.lib.pki.ssh import Statement
 from toolbox.lib.transport.ssh import Endpoint, answers, client
@@ -50,6 +52,12 @@ class Place:
         """Write a file that sshd reads."""
         path = self.folder / name
         path.write_text(f"{text}\n" if text else "")
+        return path
+
+    def revoke(self, *lines: str) -> Path:
+        """Write the list of what is revoked."""
+        path = self.folder / "revoked"
+        path.write_bytes(base64.b64decode(krl.encoded(lines)))
         return path
 
     def endpoint(self, key: str = "", authority: str = "ca") -> Endpoint:
@@ -178,10 +186,10 @@ def test_revoked(place: Place, serve: Callable[..., None]) -> None:
     endpoint = place.endpoint("host")
     well = place.signed("provision", Statement("alice", (place.user,), 8))
     before = (place.login(endpoint), place.login(endpoint, well))
-    listed.write_text(certificates.revoked([place.keys["other"][1]]))
+    place.revoke(place.keys["other"][1])
     others = place.login(endpoint)
 
-    listed.write_text(certificates.revoked([place.keys["provision"][1]]))
+    place.revoke(place.keys["provision"][1])
 
     assert (*before, others) == (True, True, True)
     assert not place.login(endpoint)
@@ -190,7 +198,7 @@ def test_revoked(place: Place, serve: Callable[..., None]) -> None:
 
 def test_a_revoked_authority(place: Place, serve: Callable[..., None]) -> None:
     """Revoking who signs revokes all that it has signed."""
-    listed = place.write("revoked", certificates.revoked([place.keys["ca"][1]]).strip())
+    listed = place.revoke(place.keys["ca"][1])
     serve(
         f"RevokedKeys {listed}",
         f"TrustedUserCAKeys {place.write('user_ca.pub', place.keys['ca'][1])}",
@@ -199,3 +207,22 @@ def test_a_revoked_authority(place: Place, serve: Callable[..., None]) -> None:
     well = place.signed("provision", Statement("alice", (place.user,), 8))
 
     assert not place.login(place.endpoint("host"), well)
+
+
+@pytest.mark.parametrize("by", ["serial", "name"])
+def test_a_revoked_certificate(place: Place, serve: Callable[..., None], by: str) -> None:
+    """One certificate is refused by its number or name, and others for the same key are not."""
+    trusted = place.write("user_ca.pub", place.keys["ca"][1])
+    listed = place.revoke("serial: 1")
+    serve(f"RevokedKeys {listed}", f"TrustedUserCAKeys {trusted}", trusted=False)
+    endpoint = place.endpoint("host")
+    gone = place.signed("provision", Statement("alice", (place.user,), 8))
+    other = place.signed("provision", Statement("bob", (place.user,), 8))
+    before = (place.login(endpoint, gone), place.login(endpoint, other))
+
+    serial = certificates.read(gone).serial
+    place.revoke(f"serial: {serial}" if by == "serial" else "id: alice")
+
+    assert before == (True, True)
+    assert not place.login(endpoint, gone)
+    assert place.login(endpoint, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 import toolbox
 from toolbox.lib.core.errors import HabitatError, UsageError, VerificationError
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.vault import age, identities
+from toolbox.lib.vault import age, identities, unlock
 from toolbox.lib.vault.recipients import read
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("age", "ssh-keygen")
 TEXT = "correct horse battery staple"
+QUESTION = re.compile(rb"Enter (?:old )?passphrase")
 
 
 @pytest.fixture
@@ -175,12 +177,19 @@ ASK = """
 import sys
 from pathlib import Path
 from toolbox.lib.vault import age
-print("opened", age.unseal(Path(sys.argv[1])) == sys.argv[2].encode())
+for _ in range(3):
+    print("opened", age.unseal(Path(sys.argv[1])) == sys.argv[2].encode())
 """
 
 
-def _on_terminal(environment: dict[str, str], path: Path, typed: str) -> str:
-    """Open a file on a terminal, type a passphrase when asked; return what the terminal showed."""
+def _on_terminal(home: Path, path: Path, typed: str) -> str:
+    """Open a file on a terminal, type a passphrase once asked; return what the terminal showed."""
+    environment = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(toolbox.__file__).parents[1]),
+        "TERM": "dumb",
+    }
     child, terminal = pty.fork()
     if child == 0:
         words = [sys.executable, "-c", ASK, str(path), TEXT]
@@ -197,7 +206,7 @@ def _on_terminal(environment: dict[str, str], path: Path, typed: str) -> str:
         if not more:
             break
         shown += more
-        if b"passphrase" in shown and not asked:
+        if QUESTION.search(shown) and not asked:
             # Reason: the question is there a moment before the terminal hides what is typed.
             while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:
                 time.sleep(0.01)
@@ -209,25 +218,77 @@ def _on_terminal(environment: dict[str, str], path: Path, typed: str) -> str:
 
 
 @pytest.mark.parametrize("typed", ["hunter2", "wrong"])
+@pytest.mark.parametrize("wish", [("ed25519",), ("rsa", "-m", "PEM"), ("rsa",)])
 def test_passphrase_on_terminal(
-    home: Path, pair: Callable[..., Any], sealed: Callable[..., Path], typed: str
+    home: Path,
+    pair: Callable[..., Any],
+    sealed: Callable[..., Path],
+    wish: tuple[str, ...],
+    typed: str,
 ) -> None:
-    """For a protected key its passphrase is asked for on the terminal, and not shown."""
-    someone = pair("ana", passphrase="hunter2")
-    (home / ".ssh/id_ed25519").write_bytes(someone.path.read_bytes())
-    environment = {
-        "HOME": str(home),
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(toolbox.__file__).parents[1]),
-        "TERM": "dumb",
-    }
+    """The passphrase of a protected key is asked for once for several files, and not shown."""
+    someone = pair("ana", *wish, passphrase="hunter2")
+    own = home / ".ssh/id_ed25519"
+    own.write_bytes(someone.path.read_bytes())
 
-    shown = _on_terminal(environment, sealed(someone), typed)
+    shown = _on_terminal(home, sealed(someone), typed)
 
-    assert ("opened True" in shown) == (typed == "hunter2"), shown
+    assert shown.count("opened True") == (3 if typed == "hunter2" else 0), shown
     assert ("VerificationError" in shown) == (typed == "wrong"), shown
+    assert len(QUESTION.findall(shown.encode())) == 1
+    assert str(own) in shown
     assert typed not in shown
     assert TEXT not in shown
+    assert own.read_bytes() == someone.path.read_bytes()
+    assert sorted((home / ".ssh").iterdir()) == [own]
+
+
+def test_protected_key_of_age(
+    home: Path, pair: Callable[..., Any], sealed: Callable[..., Path]
+) -> None:
+    """A key of age in a file that a passphrase seals is opened once, too."""
+    someone = pair("cleo", "age")
+    own = home / ".ssh/id_ed25519"
+    words = ["age", "--encrypt", "--passphrase", "-o", str(own), str(someone.path)]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp("age", words)
+    with os.fdopen(terminal, "r+b", buffering=0) as typist:
+        for _ in range(2):
+            _await_question(terminal)
+            typist.write(b"hunter2\n")
+        os.waitpid(child, 0)
+
+    shown = _on_terminal(home, sealed(someone), "hunter2")
+
+    assert shown.count("opened True") == 3, shown
+    assert len(QUESTION.findall(shown.encode())) == 1
+
+
+def _await_question(terminal: int) -> None:
+    """Wait until a program on a terminal asks for a passphrase and hides what is typed."""
+    shown = b""
+    while not shown.rstrip().endswith(b":"):
+        assert select.select([terminal], [], [], 60)[0]
+        shown += os.read(terminal, 1000)
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kinds", [("ed25519",), ("ed25519", "rsa", "age"), ("age", "age2")])
+def test_may_be_for(pair: Callable[..., Any], kinds: tuple[str, ...]) -> None:
+    """For whom a file is sealed is seen by its beginning: ssh keys by name, others by number."""
+    lines = [pair(f"person-{kind}", kind.rstrip("2")).line for kind in kinds]
+    people = read("\n".join(lines), "keys").recipients
+    stranger = read(pair("eve").line, "keys").recipients
+    data = age.seal(Secret(TEXT), people)
+
+    assert age.may_be_for(data, people)
+    assert age.may_be_for(data, people[::-1])
+    assert not age.may_be_for(data, people[1:])
+    assert not age.may_be_for(data, (*people, *stranger))
+    assert not age.may_be_for(data, (*stranger, *people[1:]))
+    assert not age.may_be_for(b"hello", people)
 
 
 def test_passphrase_without_terminal(
@@ -239,7 +300,7 @@ def test_passphrase_without_terminal(
     """Where nobody can be asked it is said, and nothing waits."""
     someone = pair("ana", passphrase="hunter2")
     (home / ".ssh/id_ed25519").write_bytes(someone.path.read_bytes())
-    monkeypatch.setattr(age, "TERMINAL", "/no/terminal")
+    monkeypatch.setattr(unlock, "TERMINAL", "/no/terminal")
 
     with pytest.raises(HabitatError, match="has a passphrase") as caught:
         age.unseal(sealed(someone))

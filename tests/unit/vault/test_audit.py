@@ -8,6 +8,9 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.pki import ssh
 from toolbox.lib.vault import audit
 
 if TYPE_CHECKING:
@@ -93,6 +97,44 @@ def test_private_key(pair: Callable[..., Any]) -> None:
         assert audit.search(json.dumps(text).encode(), wanted, "here")
         assert not audit.search(mine.line.encode(), wanted, "here")
         assert not audit.search(other.path.read_bytes(), wanted, "here")
+
+
+@pytest.mark.parametrize("before", [0, 95, 99, 100, 150])
+def test_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    """What is too large to be unpacked is searched as it is, across the pieces it is read in."""
+    monkeypatch.setattr(audit, "BATCH", 100)
+    (tmp_path / "image.tar").write_bytes(b"-" * before + TEXT.encode() + b"-" * 300)
+    (tmp_path / "small").write_bytes(b"hello")
+    (tmp_path / "other.tar").write_bytes(b"-" * 500)
+
+    place, leaks = audit.files(tmp_path, WANTED, largest=50, plainly=True)
+    without, none = audit.files(tmp_path, WANTED, largest=50)
+
+    assert (place.searched, place.left_out) == (3, 0)
+    assert leaks == [audit.Leak("canary", str(tmp_path / "image.tar"), "")]
+    assert (without.searched, without.left_out, none) == (1, 2, [])
+
+
+@pytest.mark.parametrize("width", [64, 70, 76])
+def test_signer(width: int) -> None:
+    """A certificate has its signer's public key, with the zeros that the private one has, too."""
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        forms.Encoding.PEM, forms.PrivateFormat.OpenSSH, forms.NoEncryption()
+    )
+    first, *body, last = pem.decode().splitlines()
+    # Reason: OpenSSH makes lines of 70 signs, Go of 64.
+    lines = textwrap.wrap("".join(body), width)
+    key = Secret("\n".join((first, *lines, last, "")))
+    wanted, _ = audit.canaries({"key": key})
+    host = ssh.Statement("web.shop.internal", ("web", "web.shop.internal"), 24, host=True)
+    mine = ssh.public(key)
+
+    for number in range(3):
+        said = replace(host, identifier="x" * number)
+        certificate = ssh.certificate(key, mine, said, datetime.now(UTC)).encode()
+        assert audit.search(certificate, wanted, "here") == []
+    assert audit.search(key.reveal().encode(), wanted, "here")
+    assert len(wanted[0].parts) >= len(lines) - 2
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa", "ed25519"])

@@ -8,7 +8,7 @@ import pytest
 
 from toolbox.lib.core.errors import UsageError, VerificationError
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.vault import age, identities, passphrase, store
+from toolbox.lib.vault import age, identities, passphrase, recipients, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,27 @@ def test_export(here: Vault) -> None:
     assert path == here.files / "identity/client.p12.age"
     assert age.unseal(path) == b"\0\1\2"
     assert here.exports() == (path,)
+
+
+def test_export_again(
+    here: Vault, ana: Any, pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is exported again changes its file only where that says something else, or to others."""
+    bob = recipients.read(f"{ana.line}\n{pair('bob').line}", "keys").recipients
+    path = store.export(here, "x", Secret("one"))
+    first = path.read_bytes()
+
+    assert store.export(here, "x", Secret("one")).read_bytes() == first
+    assert store.export(here, "x", b"one").read_bytes() == first
+    second = store.export(here, "x", Secret("two")).read_bytes()
+    assert second != first
+    third = store.export(here, "x", Secret("two"), bob).read_bytes()
+    assert third != second
+    assert age.may_be_for(third, bob)
+    path.write_bytes(third[:-10])
+    assert age.is_sealed(store.export(here, "x", Secret("two"), bob).read_bytes())
+    monkeypatch.setenv(identities.VARIABLE, "/no/key")
+    assert store.export(here, "x", Secret("two"), bob).read_bytes() != third
 
 
 def test_publish(here: Vault) -> None:

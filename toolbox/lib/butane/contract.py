@@ -221,7 +221,7 @@ GIVEN = {
     "SSH_HOST_CERTIFICATE": ("text", "certificate of the host's ssh key, one line"),
     "SSH_HOST_KEY": ("text, secret", "private key of the host's ssh server"),
     "SSH_HOST_PUBLIC_KEY": ("text", "public key of the host's ssh server"),
-    "SSH_REVOKED_KEYS": ("text", "ssh keys that are not let in, for sshd's `RevokedKeys`"),
+    "SSH_REVOKED_KEYS": ("text", "who is not let in: a list for sshd's `RevokedKeys`, Base64"),
     "SSH_USER_CA": ("text", "public key of who signs ssh certificates of persons"),
     "TLS_CERTIFICATE": ("text", "the host's certificate and its authority's, PEM"),
     "TLS_KEY": ("text, secret", "private key of the host's certificate, PEM"),

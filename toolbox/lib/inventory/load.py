@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolbox.lib.core.errors import UsageError
-from toolbox.lib.inventory import names, subnet
+from toolbox.lib.inventory import names, revocations, subnet
 from toolbox.lib.inventory.document import Items, Place, Table, parse, value
 from toolbox.lib.inventory.host import SSH, Host, Pattern
 from toolbox.lib.inventory.operators import bare, lines, read_keys
@@ -20,7 +20,7 @@ from toolbox.lib.inventory.project import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv4Network
     from pathlib import Path
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.schema import HostFile, ProjectFile
 
     Model = TypeVar("Model", bound=BaseModel)
+    Read = Callable[[str, str], tuple[tuple[str, ...], list[Finding]]]
 
 
 def load(root: Path) -> Project:
@@ -81,7 +82,8 @@ class _Reader:
         from toolbox.lib.inventory.schema import ProjectFile
 
         read = self._read(PROJECT_FILE, ProjectFile)
-        keys, revoked = self._keys(KEYS_FILE), self._keys(REVOKED_FILE)
+        keys = self._lines(KEYS_FILE, read_keys)
+        revoked = self._lines(REVOKED_FILE, revocations.read)
         hosts = self._hosts()
         self._check_ports(hosts)
         self._check_addresses(hosts, read[1].sim.subnet if read else None)
@@ -164,13 +166,13 @@ class _Reader:
             self.findings.append(place.finding("no-hosts", "the project has no hosts", hint))
         return found
 
-    def _keys(self, file: str) -> tuple[str, ...]:
+    def _lines(self, file: str, read: Read) -> tuple[str, ...]:
         if not (self.root / file).exists():
             return ()
         text = self._text(file)
-        keys, findings = read_keys(text, file) if text is not None else ((), [])
+        found, findings = read(text, file) if text is not None else ((), [])
         self.findings += findings
-        return keys
+        return found
 
     def _extra_bundle(self, node: Node | None, written: ProjectFile) -> str:
         """Return the file that ``identity.extra_bundle`` names; what is in it is judged later."""
@@ -187,7 +189,7 @@ class _Reader:
         return ""
 
     def _check_revoked(self, revoked: Sequence[str]) -> None:
-        gone = {bare(key) for key in revoked}
+        gone = revocations.of(revoked).keys
         text = self._text(KEYS_FILE) if gone and (self.root / KEYS_FILE).exists() else None
         for place, line in lines(text or "", KEYS_FILE):
             if bare(line) in gone:

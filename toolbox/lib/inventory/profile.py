@@ -90,7 +90,7 @@ class Profile:
         clients: Who gets a client certificate.
         zones: DNS zones that get a key-signing key.
         tsig: Names of keys that sign DNS messages.
-        revoked: ssh public keys and certificates that no machine lets in, one line each.
+        revoked: ssh keys and certificates that no machine lets in, lines of `revocations`.
     """
 
     organization: str = ""

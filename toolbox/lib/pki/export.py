@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 KNOWN_HOSTS = "known_hosts"
 
 
-def public(project: Project, identity: Identity) -> dict[str, str]:
+def public(project: Project, identity: Identity) -> dict[str, str | bytes]:
     """Return what everybody may read, by file name.
 
     Args:
         project: The project.
         identity: Its keys.
     """
-    files = {
+    files: dict[str, str | bytes] = {
         "ca.crt": identity.ca_certificate,
         "ca-bundle.crt": identity.ca_bundle,
         "provision-ca.crt": identity.provision_certificate,
         KNOWN_HOSTS: known_hosts(project, identity),
         "ssh_host_ca.pub": f"{identity.ssh.host}\n",
         "ssh_user_ca.pub": f"{identity.ssh.user}\n",
-        "ssh_revoked_keys": identity.revoked,
+        "ssh_revoked_keys": base64.b64decode(identity.revoked),
     }
     for name, client in identity.clients.items():
         files[f"clients/{name}.crt"] = client.pair.certificate

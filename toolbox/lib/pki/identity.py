@@ -106,7 +106,7 @@ class Identity:
         clients: Client certificates, by name.
         zones: Key-signing key of each DNS zone, by its name.
         tsig: Keys that sign DNS messages, Base64, by name.
-        revoked: ssh keys that no machine lets in, text for sshd.
+        revoked: Keys and certificates of ssh that no machine lets in, a list for sshd, Base64.
     """
 
     ca_certificate: str

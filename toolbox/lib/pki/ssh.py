@@ -161,17 +161,6 @@ def configuration(hosts: Iterable[tuple[str, str]], known: str, certificate_file
     return "".join(parts)
 
 
-def revoked(lines: Iterable[str]) -> str:
-    """Return the text for sshd's ``RevokedKeys``: public keys that are not let in.
-
-    A key that is listed is refused as such, and so is each certificate for it or signed by it.
-
-    Args:
-        lines: Keys or certificates, as authorized_keys lists them.
-    """
-    return "".join(f"{line}\n" for line in dict.fromkeys(bare(line) for line in lines))
-
-
 def _public(line: str) -> keys.PublicKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.profile import Profile
+from toolbox.lib.pki import krl
 from toolbox.lib.pki.identity import HostIdentity, Identity, Pair, SshAuthorities, Zone
-from toolbox.lib.pki.ssh import revoked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def identity(hosts: Iterable[str], profile: Profile | None = None) -> Identity:
         acme=Pair(_pem("acme-certificate"), Secret(_pem("acme"))) if wanted.acme else None,
         zones={name: _zone(name) for name in wanted.zones},
         tsig={name: Secret(_word(f"{name}-tsig")) for name in wanted.tsig},
-        revoked=revoked(wanted.revoked),
+        revoked=krl.encoded(wanted.revoked),
     )
 
 

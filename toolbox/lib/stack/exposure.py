@@ -67,7 +67,7 @@ def search(here: Vault, wanted: Sequence[Canary]) -> Iterator[tuple[Place, list[
         here: The vault of the project.
         wanted: The secrets.
     """
-    yield audit.files(here.root, wanted, except_=[here.root / env.FILE])
+    yield audit.files(here.root, wanted, except_=[here.root / env.FILE], plainly=True)
     if any((folder / ".git").exists() for folder in (here.root, *here.root.parents)):
         yield audit.history(here.root, wanted)
     yield audit.processes(wanted)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.pki import dnssec, material, ssh
+from toolbox.lib.pki import dnssec, krl, material
 from toolbox.lib.pki.identity import (
     ClientIdentity,
     HostIdentity,
@@ -59,7 +59,7 @@ def _declare(plan: Plan) -> None:
         "ca_certificate": made.root.certificate,
         # Reason: as outputs they come with the rest, and whoever reads them needs no plan.
         "extra_bundle": plan.extra_bundle,
-        "revoked": ssh.revoked(plan.profile.revoked),
+        "krl": krl.encoded(plan.profile.revoked),
         "provision_certificate": made.provision.certificate,
         "provision_key": _secret(provision.private_key_openssh),
         "provision_public_key": provision.public_key_openssh,
@@ -236,7 +236,7 @@ def identity(outputs: Mapping[str, Any]) -> Identity:
         clients={name: _client(client) for name, client in outputs.get("clients", {}).items()},
         zones={name: _zone(name, key) for name, key in outputs.get("zones", {}).items()},
         tsig={name: Secret(key) for name, key in outputs.get("tsig", {}).items()},
-        revoked=outputs.get("revoked", ""),
+        revoked=outputs.get("krl", ""),
     )
 
 

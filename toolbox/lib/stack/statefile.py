@@ -31,6 +31,10 @@ VERSION = "v1"
 PROOF = b"pulumi"
 """What the engine seals to tell whether a passphrase is the right one."""
 STACK = "pulumi:pulumi:Stack"
+RESOURCES = "resources"
+PASSING = frozenset({"modified", "sourcePosition", "stackTrace"})
+"""What an update writes anew of a resource that stays as it is."""
+
 MASKED = "[secret]"
 """What the engine's own command prints in place of a secret."""
 
@@ -90,6 +94,44 @@ def outputs(state: Path, passphrase: Secret, *, secrets: bool = True) -> dict[st
         return {name: _clear(key, value) for name, value in found.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unreadable(state) from error
+
+
+def alike(before: bytes, after: bytes, passphrase: Secret) -> bool:
+    """Tell whether two states hold the same, though sealed anew and in another order.
+
+    Args:
+        before: A state as the engine wrote it.
+        after: Another one of the same stack.
+        passphrase: What the secrets of both are sealed with.
+    """
+    try:
+        old, new = (json.loads(text)["checkpoint"]["latest"] for text in (before, after))
+        if old["secrets_providers"] != new["secrets_providers"]:
+            return False
+        key = _key(_Lock(new["secrets_providers"]["state"]["salt"]), passphrase)
+        return _meaning(key, old) == _meaning(key, new)
+    except (Unreadable, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def _meaning(key: bytes, latest: dict[str, Any]) -> dict[str, Any]:
+    """Return what a state says, without the times and places of its writing."""
+    others = {name: value for name, value in latest.items() if name not in {"manifest", RESOURCES}}
+    held: dict[str, Any] = {
+        one["urn"]: _clear(key, {name: one[name] for name in one if name not in PASSING})
+        for one in latest.get(RESOURCES) or ()
+    }
+    for one in held.values():
+        for needs in (one, one.get("propertyDependencies") or {}):
+            # Reason: the engine lists what something depends on in any order.
+            needs.update({name: sorted(v) for name, v in needs.items() if _are_texts(v)})
+    # Reason: one that was replaced and not yet deleted has the same URN.
+    count = len(latest.get(RESOURCES) or ())
+    return {"others": _clear(key, others), "held": held, "count": count}
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def forget(state: Path) -> None:

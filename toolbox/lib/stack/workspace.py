@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolbox.lib.core.errors import HabitatError, ToolboxError
-from toolbox.lib.core.files import private_directory, state_home
+from toolbox.lib.core.files import private_directory, state_home, write_atomic
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run, which
 from toolbox.lib.core.wait import until
@@ -141,6 +141,7 @@ class Workspace:
             return Changes({SAME: settled.resources(state)}, ())
         # Reason: an update that is cut off leaves a state of which nothing is known.
         memory.unlink(missing_ok=True)
+        before = state.read_bytes() if state.is_file() else b""
         changes = self._engine(
             stack,
             program,
@@ -148,8 +149,16 @@ class Workspace:
                 on_event=events, color="never", replace=list(replace) or None
             ),
         )
+        if before and changes.nothing:
+            self._settle(state, before)
         settled.remember(memory, settled.digest(program, state, _tools()), program)
         return changes
+
+    def _settle(self, state: Path, before: bytes) -> None:
+        """Leave a state as it was before an update that has changed nothing."""
+        # Reason: the engine seals every secret anew, and git would show changes where none are.
+        if statefile.alike(before, state.read_bytes(), self.passphrase):
+            write_atomic(state, before)
 
     def preview(
         self, stack: str, program: Callable[[], None], *, replace: Sequence[str] = ()

@@ -1,7 +1,6 @@
 """The one place that runs age, which seals texts to keys and opens them.
 
-What is secret goes through pipes, or through memory that has no name in any folder; never through
-an argument, an environment or a file.
+What is secret goes through pipes; never through an argument, an environment or a file.
 """
 
 from __future__ import annotations
@@ -11,11 +10,13 @@ import binascii
 import hashlib
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import HabitatError, ToolboxError, VerificationError
-from toolbox.lib.core.run import attach, run
-from toolbox.lib.vault import identities
+from toolbox.lib.core.errors import ToolboxError, VerificationError
+from toolbox.lib.core.run import run
+from toolbox.lib.vault import identities, unlock
+from toolbox.lib.vault.recipients import AGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 HEADER = b"age-encryption.org/v1\n"
 ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 ARMOR_END = b"-----END AGE ENCRYPTED FILE-----"
-STANZA = re.compile(rb"^-> (?P<kind>ssh-\S+) (?P<tag>\S+)", re.MULTILINE)
+STANZA = re.compile(rb"^-> (?P<kind>\S+) (?P<tag>\S+)", re.MULTILINE)
+NATIVE = b"X25519"
 NOT_MINE = "no identity matched any of the recipients"
-TERMINAL = "/dev/tty"
 SECONDS = 60
 AGENT_HINT = (
     "an ssh agent signs and cannot decrypt, so age needs the file of the key: set "
@@ -65,7 +66,7 @@ def seal(data: bytes | Secret, recipients: Sequence[Recipient]) -> bytes:
 def unseal(path: Path) -> bytes:
     """Open a sealed file with the keys of the person here.
 
-    Keys without a passphrase are tried first; for a protected one age asks on the terminal.
+    Keys without a passphrase are tried first; for a protected one it is asked for, once in a task.
 
     Args:
         path: The sealed file.
@@ -81,12 +82,14 @@ def unseal(path: Path) -> bytes:
     known = identities.found()
     for identity in known:
         if not identity.protected:
-            opened = _unattended(identity, path)
+            opened = _opened(identity, path)
             if opened is not None:
                 return opened
     for identity in known:
         if identity.protected and may_open(identity, data):
-            return _asked(identity, path)
+            opened = _opened(identity, path, unlock.clear(identity))
+            if opened is not None:
+                return opened
     raise _refusal(path, known)
 
 
@@ -107,9 +110,24 @@ def may_open(identity: Identity, data: bytes) -> bool:
     """
     if identity.public is None:
         return True
-    blob = base64.b64decode(identity.public)
-    tag = base64.b64encode(hashlib.sha256(blob).digest()[:4]).rstrip(b"=")
-    return tag in {found["tag"] for found in STANZA.finditer(_header(data))}
+    tags = {found["tag"] for found in STANZA.finditer(_header(data)) if found["kind"] != NATIVE}
+    return _tag(identity.public) in tags
+
+
+def may_be_for(data: bytes, recipients: Sequence[Recipient]) -> bool:
+    """Tell whether a file may be sealed to some people and nobody else, by its clear beginning.
+
+    ssh keys are named there; of native ones there is no more than their number.
+
+    Args:
+        data: Content of the sealed file.
+        recipients: The people.
+    """
+    stanzas = STANZA.finditer(_header(data))
+    found = Counter(NATIVE if one["kind"] == NATIVE else one["tag"] for one in stanzas)
+    return found == Counter(
+        NATIVE if one.kind == AGE else _tag(one.text.split()[1]) for one in recipients
+    )
 
 
 def opens(data: bytes, known: Iterable[Identity]) -> bool:
@@ -135,47 +153,34 @@ def _header(data: bytes) -> bytes:
     return header if end and data.startswith(HEADER) else b""
 
 
-def _unattended(identity: Identity, path: Path) -> bytes | None:
-    """Open a file with a key that needs no passphrase; None when it is not for that key."""
-    result = run(_decrypting(identity, path), timeout=SECONDS, check=False)
+def _tag(blob: str) -> bytes:
+    """Return how a sealed file names an ssh key.
+
+    Args:
+        blob: Data of the public key, Base64.
+    """
+    digest = hashlib.sha256(base64.b64decode(blob)).digest()
+    return base64.b64encode(digest[:4]).rstrip(b"=")
+
+
+def _opened(identity: Identity, path: Path, key: Secret | None = None) -> bytes | None:
+    """Open a file with a key; None when it is not for that key.
+
+    Args:
+        identity: The key.
+        path: The sealed file.
+        key: What the key is without its passphrase, where it has one.
+    """
+    # Reason: age reads a key from its stdin, so what was protected is never in a file.
+    own = str(identity.path) if key is None else "-"
+    words = ["age", "--decrypt", "--identity", own, str(path)]
+    result = run(words, stdin=key, timeout=SECONDS, check=False)
     if result.ok:
         return result.stdout
     if NOT_MINE in result.tail():
         return None
     message = f"{path} was not opened with {identity.path}:\n{result.tail()}"
     raise VerificationError(message, hint="git log tells who changed it")
-
-
-def _asked(identity: Identity, path: Path) -> bytes:
-    """Open a file with a key whose passphrase age asks for."""
-    if not _has_terminal():
-        message = f"{identity.path} has a passphrase, and there is no terminal to ask for it"
-        hint = f"run it on a terminal, or set {identities.VARIABLE} to a key without a passphrase"
-        raise HabitatError(message, hint=hint)
-    # Reason: memory without a name, of any size; a pipe would block when it is full.
-    handle = os.memfd_create("opened", os.MFD_CLOEXEC)
-    try:
-        code = attach(_decrypting(identity, path), stdout=handle)
-        if code:
-            message = f"{path} was not opened with {identity.path}; age has said why"
-            raise VerificationError(message, hint="try again with the right passphrase")
-        os.lseek(handle, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(handle), "rb") as opened:
-            return opened.read()
-    finally:
-        os.close(handle)
-
-
-def _decrypting(identity: Identity, path: Path) -> list[str]:
-    return ["age", "--decrypt", "--identity", str(identity.path), str(path)]
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _refusal(path: Path, known: Sequence[Identity]) -> ToolboxError:

@@ -37,6 +37,9 @@ BATCH = 8 << 20
 OPENSSH = b"b3BlbnNzaC1rZXktdjEA"
 """How each private key of OpenSSH begins, so its first line tells nothing."""
 
+LENGTH = 4
+"""Bytes of the length that each field of ssh's formats begins with."""
+
 KEY = b"PRIVATE KEY-----"
 CODE = "secret-in-clear"
 HINT = "replace it: whoever could read this place knows it"
@@ -142,6 +145,7 @@ def files(
     *,
     except_: Sequence[Path] = (),
     largest: int | None = None,
+    plainly: bool = False,
 ) -> tuple[Place, list[Leak]]:
     """Search the files below a folder.
 
@@ -150,11 +154,17 @@ def files(
         wanted: What to look for.
         except_: Files and folders that may have secrets.
         largest: Bytes of the largest file that is searched; `LARGEST` by default.
+        plainly: Search larger ones, too, such as images, but do not unpack them.
     """
     searched = left_out = 0
     leaks: list[Leak] = []
     for path in _walk(folder, frozenset(except_)):
         data = _content(path, LARGEST if largest is None else largest)
+        found = _streamed(path, wanted) if data is None and plainly else None
+        if found is not None:
+            searched += 1
+            leaks += found
+            continue
         if data is None:
             left_out += 1
             continue
@@ -162,6 +172,23 @@ def files(
         leaks += search(data, wanted, str(path))
         leaks += search(os.fsencode(path.name), wanted, f"{path.parent} (the name of a file)")
     return Place(str(folder), searched, left_out), leaks
+
+
+def _streamed(path: Path, wanted: Sequence[Canary]) -> list[Leak] | None:
+    """Return the secrets that a file of any size has as they are; None for an unreadable one."""
+    parts = [(one.name, part) for one in wanted for part in (*one.parts, *one.packed)]
+    overlap = max((len(part) for _name, part in parts), default=1) - 1
+    found: dict[str, None] = {}
+    try:
+        with path.open("rb") as file:
+            before = b""
+            while more := file.read(BATCH):
+                data = before + more
+                found |= {name: None for name, part in parts if part in data}
+                before = data[max(0, len(data) - overlap) :]
+    except OSError:
+        return None
+    return [Leak(name, str(path), "") for name in found]
 
 
 def history(root: Path, wanted: Sequence[Canary]) -> tuple[Place, list[Leak]]:
@@ -219,26 +246,30 @@ def _public_lines(text: bytes) -> frozenset[bytes]:
 
     A certificate may have the same line, and so may the public key of ssh.
     """
-    known = _public_half(text)
+    der, ssh = _public_half(text)
     lines = text[text.index(KEY) :].splitlines()[1:]
     body = list(itertools.takewhile(lambda line: not line.startswith(b"-----"), lines))
     try:
         data = base64.b64decode(b"".join(body))
     except ValueError:
         return frozenset()
+    # Reason: in OpenSSH's format all is public up to the end of the public key and the length that
+    # follows, and a certificate has the same zeros around it.
+    clear = data[: data.find(ssh) + len(ssh) + LENGTH] if ssh in data else b""
+    known = (der, ssh, clear)
     found = set()
     at = 0
     for line in body:
         end = at + len(line.rstrip(b"="))
         # Reason: a line may begin and end within a byte.
-        if known and data[-(-at * 6 // 8) : end * 6 // 8] in known:
+        if any(data[-(-at * 6 // 8) : end * 6 // 8] in half for half in known if half):
             found.add(line.strip())
         at = end
     return frozenset(found)
 
 
-def _public_half(text: bytes) -> bytes:
-    """Return the public key of a private one, in the forms that others have; empty if unknown."""
+def _public_half(text: bytes) -> tuple[bytes, bytes]:
+    """Return the public key of a private one, as X.509 and as ssh has it; empty if unknown."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization as forms
 
@@ -247,9 +278,9 @@ def _public_half(text: bytes) -> bytes:
         public: Any = load(text, None).public_key()
         encoded = public.public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
         ssh = public.public_bytes(forms.Encoding.OpenSSH, forms.PublicFormat.OpenSSH)
-        return bytes(encoded) + base64.b64decode(ssh.split()[1])
+        return bytes(encoded), base64.b64decode(ssh.split()[1])
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return b""
+        return b"", b""
 
 
 def _packed(text: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import UsageError, VerificationError
+from toolbox.lib.core.errors import ToolboxError, UsageError, VerificationError
 from toolbox.lib.core.files import private_directory, write_atomic
 from toolbox.lib.core.report import Severity
 from toolbox.lib.inventory.names import label_problem
@@ -186,7 +186,7 @@ def differences(root: Path) -> list[Finding]:
 def export(
     here: Vault, name: str, data: bytes | Secret, members: Sequence[Recipient] | None = None
 ) -> Path:
-    """Seal something into a file of the project.
+    """Seal something into a file of the project; one that holds the same for the same stays.
 
     Args:
         here: The vault.
@@ -201,9 +201,12 @@ def export(
     if path.is_relative_to(here.public):
         message = f"{name} is among what everybody may read"
         raise UsageError(message, hint=f"sealed files stay out of {PUBLIC}/")
-    sealed = age.seal(data, recorded(here) if members is None else members)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, sealed)
+    to = recorded(here) if members is None else members
+    # Reason: sealing the same twice gives two texts, and git would show changes where none are.
+    if not _holds(path, data, to):
+        sealed = age.seal(data, to)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, sealed)
     return path
 
 
@@ -227,6 +230,17 @@ def publish(here: Vault, name: str, data: bytes) -> Path:
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)
     return path
+
+
+def _holds(path: Path, data: bytes | Secret, members: Sequence[Recipient]) -> bool:
+    """Tell whether a sealed file has that in it, for these people; no if that is not known."""
+    try:
+        sealed = path.read_bytes()
+        if not age.is_sealed(sealed) or not age.may_be_for(sealed, members):
+            return False
+        return age.unseal(path) == (data if isinstance(data, bytes) else data.reveal().encode())
+    except (OSError, ToolboxError):
+        return False
 
 
 def _inside(folder: Path, name: str) -> Path:
