@@ -107,11 +107,13 @@ class Here:
 
     Attributes:
         repository: Its repository.
+        sealed: Whether it has a passphrase for the secrets of real machines.
         identity: Keys of the real machines; None where there are none yet.
         configs: The real config of each host.
     """
 
     repository: Repository
+    sealed: bool
     identity: Identity | None
     configs: Mapping[str, IgnitionConfig]
 
@@ -231,13 +233,13 @@ def _here(project: Project, repository: Repository, wish: Wish) -> Here:
     vault = store.vault(project.root, wish.stack)
     hosts = chosen(project, wish.options.hosts)
     if not vault.passphrase.exists():
-        return Here(repository, None, {})
+        return Here(repository, sealed=False, identity=None, configs={})
     real = kept.real(project, wish.stack)
     if real.stack not in real.workspace.stacks():
-        return Here(repository, None, {})
+        return Here(repository, sealed=True, identity=None, configs={})
     identity = real.read()
     outcomes = _configs(project, hosts, identity)
-    return Here(repository, identity, pipeline.accepted(outcomes))
+    return Here(repository, sealed=True, identity=identity, configs=pipeline.accepted(outcomes))
 
 
 def _configs(
@@ -271,7 +273,7 @@ def _secrets(found: Rehearsal, here: Here, wish: Wish, project: Project) -> None
     """Open the clone's vault and compare what is in it."""
     vault = store.vault(project.root, wish.stack)
     passphrase = _name(vault, vault.passphrase)
-    if not vault.passphrase.exists() and here.identity is None:
+    if not vault.passphrase.exists() and not here.sealed:
         found.add("keys of real machines", passphrase, State.UNTRIED, NO_SECRETS)
         return
     with found.trying("passphrase", passphrase):

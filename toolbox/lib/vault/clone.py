@@ -27,7 +27,7 @@ OURS = f"{store.PULUMI}/.gitignore"
 """What it ignores is of one computer: the vault has written it."""
 
 NEW, HIDDEN, GONE = "??", "!!", "D"
-"""How git marks what it does not know, what it is told to ignore, and, by one letter, what is gone."""
+"""How git marks what it does not know and what it ignores, and by one letter what is gone."""
 
 SETTINGS = ".gitconfig"
 # Reason: in a container the project often belongs to somebody else, and git then wants to be told
