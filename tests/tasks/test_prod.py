@@ -41,7 +41,8 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "hosts" / name).mkdir(parents=True)
         (folder / f"hosts/{name}.yaml").write_text("")
         (folder / f"hosts/{name}/main.bu").write_text(MAIN)
-    monkeypatch.setattr(keys, "real", lambda _project, _hosts: standin.identity(["web", "db"]))
+    identity = standin.identity(["web", "db"])
+    monkeypatch.setattr(keys, "real", lambda _project, _hosts, _stack="prod": identity)
     return folder
 
 
@@ -152,6 +153,18 @@ def test_serve(invoke: Callable[..., Any], project: Path, port: int) -> None:
         ["host", "state", "from"],
     ]
     assert standin.LABEL not in ended.out + ended.err
+
+
+def test_served_bytes(invoke: Callable[..., Any], project: Path, port: int) -> None:
+    """What is served is what `host.ignition --stack prod` prints, byte for byte."""
+    del project
+    machine = Machine(_item(invoke, port))
+    words = ("--address", "127.0.0.1", "--port", str(port), "--deadline", str(SECONDS))
+
+    assert invoke("prod.serve", "web", *words).code == 0
+    printed = invoke("host.ignition", "web", "--stack", "prod")
+
+    assert machine.answer() == printed.out.encode()
 
 
 def test_serve_json(invoke: Callable[..., Any], project: Path, port: int) -> None:

@@ -198,10 +198,11 @@ def _handovers(
     """Return what hands over the configs of some hosts."""
     from toolbox.lib.butane import pipeline
     from toolbox.lib.provision import handover
+    from toolbox.lib.simulation import handout
 
     outcomes = pipeline.every(wanted, hosts, identity)
     show.findings(pipeline.findings(outcomes))
-    configs = pipeline.accepted(outcomes)
+    configs = handout.handed(wanted, pipeline.accepted(outcomes), identity)
     return [handover.prepare(config, identity, desk) for config in configs.values()]
 
 
