@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from toolbox.lib.core.files import sha256
+from toolbox.lib.habitat import place
 from toolbox.lib.pki import serving, standin
 from toolbox.lib.simulation import keys
 from toolbox.lib.transport import forward
@@ -206,6 +207,42 @@ def test_serve_elsewhere(invoke: Callable[..., Any], project: Path) -> None:
 
     assert ended.code == 3
     assert "0.0.0.0" in ended.err
+
+
+def test_serve_published(
+    invoke: Callable[..., Any], project: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a port that the launcher publishes, the host's address is asked at and not ours."""
+    del project
+    monkeypatch.setenv("INFRA_PUBLISH", f"8443:{port}")
+    words = ("prod.serve", "web", "--address", "192.0.2.1", "--deadline", "1")
+
+    served = invoke(*words, "--port", "8443", "--listen", str(port))
+    other = invoke(*words)
+
+    assert served.code == 124
+    assert "https://192.0.2.1:8443/" in served.err
+    assert other.code == 3
+    assert f"hint: --listen {port}" in other.err
+
+
+def test_serve_in_container(
+    invoke: Callable[..., Any], project: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container that publishes nothing, one is told who reaches it and how to mend it."""
+    del project
+    habitat = place.Habitat(place.Kind.LAUNCHER, "podman", image=True)
+    monkeypatch.setattr(place, "here", lambda: habitat)
+    words = ("prod.serve", "web", "--deadline", "1", "--port", str(port), "--address")
+
+    inside, outside = invoke(*words, "127.0.0.1"), invoke(*words, "192.0.2.1")
+
+    assert inside.code == 124
+    assert f"only this container reaches it; for machines outside of it: INFRA_PUBLISH={port}" in (
+        inside.err
+    )
+    assert outside.code == 3
+    assert f"hint: INFRA_PUBLISH={port} ./infra prod.serve" in outside.err
 
 
 def test_c_2_3_serve_prepare_forwards(

@@ -10,6 +10,7 @@ from invoke.tasks import task
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from invoke.context import Context
@@ -125,7 +126,7 @@ def serve(  # noqa: PLR0913 - the options of a task
     handovers = _handovers(wanted, identity, desk, machines)
     offers = [item.offer for item in handovers]
     credentials = handover.credentials(identity, desk)
-    listener = server.listen(bind or handover.bindable(desk.address), listen or desk.port)
+    listener = _listener(desk, bind, listen or desk.port, named=bool(address))
     inside = listener.getsockname()[1]
     way = forwarding.forwarded(inside, desk.port, deadline) if forward else nullcontext()
     with listener, way as mapping:
@@ -135,6 +136,23 @@ def serve(  # noqa: PLR0913 - the options of a task
         with step(f"Serve {hosts} at {desk.url('/')}"):
             report = server.serve(listener, offers, credentials, deadline=deadline)
     _tell(report, as_json=json)
+
+
+def _listener(desk: Desk, bind: str, port: int, *, named: bool) -> socket.socket:
+    """Return the socket that machines reach; say what to do where only this container does."""
+    import os
+
+    from toolbox.lib.habitat import place
+    from toolbox.lib.provision import door
+    from toolbox.lib.transport import serve as server
+
+    if bind:
+        return server.listen(bind, port)
+    here, published = place.here(), os.environ.get(door.VARIABLE, "")
+    listener = door.opened(desk, port, named=named, place=here, published=published)
+    if not published and (words := door.advice(here, port)):
+        show.say(f"only this container reaches it; for machines outside of it: {words}")
+    return listener
 
 
 def _tell_forwarding(mapping: Forwarding, desk: Desk) -> None:
