@@ -136,8 +136,8 @@ def errors(found: Rehearsal) -> list[tuple[str | None, str]]:
 
 
 def nothing_left() -> bool:
-    """Tell whether the folder of rehearsals is empty."""
-    return not list((state_home() / rehearsal.FOLDER).iterdir())
+    """Tell whether no scratch folder is left."""
+    return not list(state_home().glob(f"{rehearsal.KIND}-*"))
 
 
 def test_whole(root: Path, key: Path) -> None:
@@ -356,7 +356,7 @@ def test_cut_off(root: Path, machines: dict[str, Any], error: BaseException) -> 
 
 def test_killed(root: Path, machines: dict[str, Any]) -> None:
     """Machines that a killed rehearsal has left are removed by the next one."""
-    left = state_home() / rehearsal.FOLDER / f"{rehearsal.KIND}-dead"
+    left = state_home() / f"{rehearsal.KIND}-dead"
     left.mkdir(parents=True)
     (left / rehearsal.ROOT).write_text(str(left / "clone"))
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from toolbox.lib.vault.clone import Repository
     from toolbox.lib.vault.store import Vault
 
-FOLDER, KIND = "rehearsals", "recover"
+KIND = "rehearsal"
 CLONE, ROOT = "clone", "root"
 """In the scratch folder: the clone, and the file that names the project's folder in it."""
 
@@ -189,7 +189,7 @@ def rehearse(root: Path, wish: Wish) -> Rehearsal:
     with given(variables), step("Look at what is here"):
         here = _here(load(root), repository, wish)
     with (
-        scratch(state_home() / FOLDER, KIND, ending) as folder,
+        scratch(state_home(), KIND, ending) as folder,
         bare(folder, variables) as home,
     ):
         _rebuild(found, here, wish, folder, home)
