@@ -60,8 +60,8 @@ def test_lost(invoke: Callable[..., Any], project: Path) -> None:
     ended, data = (invoke("rehearse.recover", "--no-boot", *words) for words in ([], ["--json"]))
 
     assert (ended.code, data.code) == (4, 4)
-    assert f"{PASSPHRASE}: error[uncommitted]: " in ended.err
-    assert f"git add {PASSPHRASE} && git commit" in ended.err
+    assert "state/: error[uncommitted]: " in ended.err
+    assert f"git add --force {PASSPHRASE} && git commit" in ended.err
     told = json.loads(data.out)
     assert not told["ok"]
     assert {item["what"]: item["state"] for item in told["items"]} == {

@@ -105,21 +105,23 @@ def test_copy(root: Path, tmp_path: Path, git: Callable[..., str]) -> None:
 
 
 def test_uncommitted(root: Path) -> None:
-    """What is new or changed would be lost; below state/ it cannot be made again."""
-    write(root / "hosts/a file.bu", "")
+    """What is new, a whole folder once, or changed would be lost; state/ cannot be made again."""
+    write(root / "a file.bu", "")
+    write(root / "hosts/web.yaml", "")
     write(root / "project.yaml", "name: other\n")
     write(root / PASSPHRASE, "sealed anew")
     write(root / "state/files/prod/key.age", "sealed")
     write(root.parent / "beside.txt", "")
 
     assert sorted(losses(root)) == [  # type: ignore[type-var]
-        ("hosts/a file.bu", clone.UNCOMMITTED, WARNING),
+        ("a file.bu", clone.UNCOMMITTED, WARNING),
+        ("hosts/", clone.UNCOMMITTED, WARNING),
         ("project.yaml", clone.UNCOMMITTED, WARNING),
-        ("state/files/prod/key.age", clone.UNCOMMITTED, ERROR),
+        ("state/files/", clone.UNCOMMITTED, ERROR),
         (PASSPHRASE, clone.UNCOMMITTED, ERROR),
     ]
     hints = {one.file: one.hint for one in clone.losses(root, clone.of(root))}
-    assert hints["hosts/a file.bu"] == "git add 'hosts/a file.bu' && git commit"
+    assert hints["a file.bu"] == "git add 'a file.bu' && git commit"
 
 
 def test_gone(root: Path) -> None:

@@ -119,7 +119,7 @@ def losses(root: Path, repository: Repository) -> list[Finding]:
 
 STATUS = (
     *("status", "--porcelain=v1", "-z", "--no-renames"),
-    *("--untracked-files=all", "--ignored=matching"),
+    *("--untracked-files=normal", "--ignored=matching"),
 )
 
 
