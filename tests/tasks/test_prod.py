@@ -104,6 +104,20 @@ def test_ignition(invoke: Callable[..., Any], project: Path) -> None:
     assert standin.LABEL not in ended.out + ended.err
 
 
+def test_ignition_in_container(
+    invoke: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address of a container is not what machines outside of it should be told."""
+    del project
+    habitat = place.Habitat(place.Kind.LAUNCHER, "podman", image=True)
+    monkeypatch.setattr(place, "here", lambda: habitat)
+
+    own, named = (invoke("prod.ignition", "web", *words) for words in ([], ["--address", "x.test"]))
+
+    assert "that is the address of this container" in own.err
+    assert "container" not in named.err
+
+
 def test_ignition_json(invoke: Callable[..., Any], project: Path) -> None:
     """Several hosts are several items, each with its own URL."""
     del project

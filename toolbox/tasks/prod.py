@@ -56,6 +56,9 @@ def ignition(
     """
     from json import loads
 
+    from toolbox.lib.habitat import place
+    from toolbox.lib.provision import door
+
     wanted = _project()
     hosts = _hosts(wanted, name or ())
     identity = _identity(wanted, hosts)
@@ -76,6 +79,8 @@ def ignition(
         show.data_bytes("\n".join(item.bootstrap for item in handovers).encode())
     names = " ".join(item.host for item in handovers)
     show.say(f"it holds no secret; machines ask at {desk.url('/')}")
+    if not address and door.advice(place.here(), desk.port):
+        show.say("that is the address of this container; for machines outside of it: --address")
     show.next_step(f"{show.program()} prod.serve {names} --address {desk.address}")
 
 
