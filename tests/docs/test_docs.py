@@ -70,7 +70,7 @@ def wrong_call(program: str, words: list[str]) -> str:
         return f"there is no task {name}"
     own = words[1 : words.index("--")] if "--" in words else words[1:]
     options = {word.split("=")[0] for word in own if word.startswith("--")} - {"--help"}
-    unknown = options - set(tasks[name].flags)
+    unknown = options - set(tasks[name].flags) - set(tasks[name].inverse_flags)
     return f"{name} has no option {', '.join(sorted(unknown))}" if unknown else ""
 
 

@@ -27,7 +27,8 @@ def label(host: FakeHost, name: str) -> str:
 def alive(host: FakeHost, image: str = "sha256:1") -> None:
     """Answer from now on as podman does when the last made container runs."""
     host.write(f"proc/{PID}/comm")
-    facts = f"{image}|{label(host, 'flags')}|{PID}|{label(host, 'agent')}"
+    flags, ports, agent = (label(host, name) for name in ("flags", "ports", "agent"))
+    facts = "|".join([image, flags, ports, PID, agent])
     host.answers.insert(0, ("container inspect .*Image", 0, facts))
     host.answers.insert(0, ("container inspect --format {{if", 0, PID))
     (host.folder / "calls").unlink()
@@ -248,6 +249,70 @@ def test_a_named_key_is_lent(host: FakeHost) -> None:
     host.environment["INFRA_IDENTITY"] = str(key.parent)
     host.run("sim")
     assert str(key.parent) not in " ".join(host.created())
+
+
+@pytest.mark.parametrize(
+    ("given", "published"),
+    [
+        ("47443", "47443:47443"),
+        ("8443:47443", "8443:47443"),
+        ("192.0.2.10:443:47443", "192.0.2.10:443:47443"),
+    ],
+)
+def test_a_port_is_published_when_asked_for(host: FakeHost, given: str, published: str) -> None:
+    """One number is the same port on both sides, all else is as podman has it; the task is told."""
+    host.run("sim")
+    assert "-p" not in host.created()
+    (host.folder / "calls").unlink()
+    host.environment["INFRA_PUBLISH"] = given
+    host.run("prod.serve")
+    created = host.created()
+    assert created[created.index("-p") + 1] == published
+    assert "INFRA_PUBLISH" in host.task()
+
+
+def test_a_port_that_is_none_is_an_error(host: FakeHost) -> None:
+    """What podman would not understand, or take for more than a port, is refused."""
+    host.environment["INFRA_PUBLISH"] = "47443 --privileged"
+    done = host.run("prod.serve")
+    assert done.returncode == 2
+    assert "no port to publish" in done.stderr
+    assert not made_again(host)
+
+
+def test_a_published_port_stays_and_another_makes_a_new_container(host: FakeHost) -> None:
+    """A task that needs no port keeps the container, where another task may be using it."""
+    host.environment["INFRA_PUBLISH"] = "47443"
+    host.run("prod.serve")
+    alive(host)
+    host.run("prod.serve")
+    del host.environment["INFRA_PUBLISH"]
+    host.run("sim.list")
+    assert not made_again(host)
+    host.environment["INFRA_PUBLISH"] = "8443:47443"
+    host.run("prod.serve")
+    assert made_again(host)
+
+
+def test_a_port_is_not_had_by_taking_machines_away(host: FakeHost) -> None:
+    """With machines in a container without the port the task is not run, and one is told why."""
+    host.run("sim")
+    alive(host)
+    host.answers.insert(0, ("exec .*qemu-system", 0, ""))
+    host.environment["INFRA_PUBLISH"] = "47443"
+    done = host.run("prod.serve")
+    assert done.returncode == 3
+    assert "hint: ./infra stop" in done.stderr.replace("\n\n", "\n")
+    assert not made_again(host)
+
+
+def test_the_hosts_network_has_all_ports(host: FakeHost) -> None:
+    """Where containers start on the host's network only, there is nothing to publish."""
+    host.answers.insert(0, (r"run --rm --init (?!.*--network=host)", 1, "no network"))
+    host.environment["INFRA_PUBLISH"] = "47443"
+    assert host.run("prod.serve").returncode == 0
+    assert "--network=host" in host.created()
+    assert "-p" not in host.created()
 
 
 def test_the_hosts_libvirt_is_used_when_named(host: FakeHost) -> None:

@@ -241,6 +241,25 @@ def test_a_reader_of_the_output_is_not_kept_waiting(real: RealHost) -> None:
     assert done.stdout == "done\n"
 
 
+def test_a_published_port_is_reached_from_outside(real: RealHost) -> None:
+    """What listens in the container is reached at the port that INFRA_PUBLISH names."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    real.environment["INFRA_PUBLISH"] = f"127.0.0.1:{port}:47443"
+    answering = (
+        "$s = IO::Socket::INET->new(Listen => 1, LocalPort => 47443) or die; print 'ready', chr 10;"
+        " $s->accept->print('inside')"
+    )
+    process = real.start("run", "perl", "-MIO::Socket", "-e", f"$| = 1; {answering}")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        assert connection.recv(100) == b"inside"
+    assert process.communicate(timeout=60)[0] == ""
+    assert process.returncode == 0
+
+
 def _containers() -> list[str]:
     listed = subprocess.run(
         ["podman", "ps", "--all", "--format", "{{.Names}}"],

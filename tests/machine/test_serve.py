@@ -150,11 +150,16 @@ def test_served(sandbox: Sandbox, bare: Bare, real: Identity) -> None:
             interval=2,
             what="a login",
         )
-        assert (
-            ssh.run("hello", f"cat {HASH_FILE}").text.strip()
-            == item["headers"]["Verification-Hash"]
-        )
+        own = sandbox.invoke("host.ignition", "hello", "--stack", "prod", "--json").json["items"]
+        assert own[0]["sha256"] == item["headers"]["Verification-Hash"]
+        assert ssh.run("hello", f"cat {HASH_FILE}").text.strip() == own[0]["config"]
         assert ssh.run("hello", "test -e /srv/hello/index.html && hostname").text.strip() == "hello"
+    host = sandbox.root / "hosts/hello.yaml"
+    host.write_text(f"{host.read_text()}\naddress: {LOOPBACK}\nssh_port: {port}\n")
+    planned = sandbox.invoke("host.plan", "hello", "--json")
+    assert planned.code == 0, planned.err
+    (seen,) = planned.json["items"]
+    assert (seen["machine"], seen["nothing"], seen["base"]) == (LOOPBACK, True, 0)
 
 
 @dataclass(frozen=True)

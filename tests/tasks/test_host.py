@@ -7,17 +7,23 @@ import gzip
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from toolbox.lib.butane.bootstrap import HASH_FILE
+from toolbox.lib.core.files import state_home
 from toolbox.lib.pki import standin
+from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.simulation import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from toolbox.lib.pki.identity import Identity
 
 HEAD = "variant: fcos\nversion: 1.6.0\n"
 FILE = "storage:\n  files:\n    - path: /etc/key\n      contents:\n        inline: "
@@ -36,7 +42,15 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "hosts/web/main.bu").write_text(MAIN)
     monkeypatch.setattr(keys, "made", lambda _project: standin.identity(["web", "db"]))
     monkeypatch.setattr(keys, "known", lambda _project: standin.identity(["web", "db"]))
+    monkeypatch.setattr(keys, "real", _real)
     return folder
+
+
+def _real(_project: Any, _hosts: Any, stack: str = "prod") -> Identity:
+    """Return other keys than those of the simulation."""
+    assert stack in {"prod", "staging"}
+    identity = standin.identity(["web", "db"])
+    return replace(identity, hosts={"web": identity.hosts["db"], "db": identity.hosts["web"]})
 
 
 def _secrets() -> list[str]:
@@ -116,6 +130,68 @@ def test_ignition(invoke: Callable[..., Any], project: Path, main: str) -> None:
     assert "it holds private keys" not in masked.err
 
 
+def test_ignition_real(invoke: Callable[..., Any], project: Path) -> None:
+    """A real machine's config has the real keys, and a record for the first change of it."""
+    del project
+    real = invoke("host.ignition", "web", "--stack", "prod")
+    data = invoke("host.ignition", "web", "--stack=prod", "--json", "--secrets")
+    (item,) = json.loads(data.out)["items"]
+
+    digest = f"sha256-{hashlib.sha256(real.out.encode()).hexdigest()}"
+    assert item["sha256"] == digest
+    assert item["ignition"] == json.loads(real.out)
+    own = _merged(item)
+    assert f"sha256-{hashlib.sha256(own).hexdigest()}" == item["config"]
+    assert _real_key() in _unpacked(json.loads(own))
+    paths = {file["path"] for file in item["ignition"]["storage"]["files"]}
+    assert {firstboot.RECORD, firstboot.PATHS, HASH_FILE} == paths
+    assert f"web: {digest}\n" in real.err
+    assert "prod.serve web hands over just the same" in real.err
+
+
+def test_ignition_real_masked(invoke: Callable[..., Any], project: Path) -> None:
+    """Without --secrets no key of a real machine is in the envelope."""
+    del project
+    (item,) = json.loads(invoke("host.ignition", "web", "--stack", "prod", "--json").out)["items"]
+    own = _unpacked(json.loads(_merged(item)))
+
+    assert "***" in own
+    assert not [secret for secret in (*_secrets(), _real_key()) if secret in own]
+
+
+def test_ignition_keeps_secrets(invoke: Callable[..., Any], project: Path) -> None:
+    """What a real machine begins with may be wanted back, so its secrets are kept, sealed."""
+    del project
+    invoke("host.ignition", "web")
+    assert not (state_home() / "vaults").exists()
+    invoke("host.ignition", "web", "--stack", "prod")
+
+    kept = [path for path in (state_home() / "vaults").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if standin.LABEL.encode() in path.read_bytes()]
+
+
+def test_render_real(invoke: Callable[..., Any], project: Path) -> None:
+    """The Butane config of a real machine has its keys, masked where they are not asked for."""
+    del project
+    masked = invoke("host.render", "web", "--stack", "staging")
+    clear = invoke("host.render", "web", "--stack", "staging", "--secrets")
+
+    assert _real_key() in clear.out
+    assert '"***"' in masked.out
+    assert _real_key() not in masked.out
+
+
+def _real_key() -> str:
+    return _real(None, None).hosts["web"].tls_key.reveal().splitlines()[1]
+
+
+def _merged(item: dict[str, Any]) -> bytes:
+    """Return the host's own config, which the one for its first boot brings."""
+    (merged,) = item["ignition"]["ignition"]["config"]["merge"]
+    return gzip.decompress(base64.b64decode(merged["source"].partition(",")[2]))
+
+
 @pytest.mark.parametrize("main", [MAIN, PACKED])
 def test_ignition_masked(invoke: Callable[..., Any], project: Path, main: str) -> None:
     """The envelope holds no key, however a config packs it; asked for it holds all."""
@@ -131,8 +207,12 @@ def test_ignition_masked(invoke: Callable[..., Any], project: Path, main: str) -
 def _contents(out: str) -> str:
     """Return what the files of a config hold, unpacked."""
     (item,) = json.loads(out)["items"]
+    return _unpacked(item["ignition"])
+
+
+def _unpacked(config: dict[str, Any]) -> str:
     texts = []
-    for file in item["ignition"]["storage"]["files"]:
+    for file in config["storage"]["files"]:
         _, _, data = file["contents"]["source"].partition(",")
         encoded = ";base64," in file["contents"]["source"]
         body = base64.b64decode(data) if encoded else unquote_to_bytes(data)

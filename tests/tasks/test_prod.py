@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from toolbox.lib.core.files import sha256
+from toolbox.lib.habitat import place
 from toolbox.lib.pki import serving, standin
 from toolbox.lib.simulation import keys
 from toolbox.lib.transport import forward
@@ -41,7 +42,8 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "hosts" / name).mkdir(parents=True)
         (folder / f"hosts/{name}.yaml").write_text("")
         (folder / f"hosts/{name}/main.bu").write_text(MAIN)
-    monkeypatch.setattr(keys, "real", lambda _project, _hosts: standin.identity(["web", "db"]))
+    identity = standin.identity(["web", "db"])
+    monkeypatch.setattr(keys, "real", lambda _project, _hosts, _stack="prod": identity)
     return folder
 
 
@@ -102,6 +104,20 @@ def test_ignition(invoke: Callable[..., Any], project: Path) -> None:
     assert standin.LABEL not in ended.out + ended.err
 
 
+def test_ignition_in_container(
+    invoke: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address of a container is not what machines outside of it should be told."""
+    del project
+    habitat = place.Habitat(place.Kind.LAUNCHER, "podman", image=True)
+    monkeypatch.setattr(place, "here", lambda: habitat)
+
+    own, named = (invoke("prod.ignition", "web", *words) for words in ([], ["--address", "x.test"]))
+
+    assert "that is the address of this container" in own.err
+    assert "container" not in named.err
+
+
 def test_ignition_json(invoke: Callable[..., Any], project: Path) -> None:
     """Several hosts are several items, each with its own URL."""
     del project
@@ -154,6 +170,18 @@ def test_serve(invoke: Callable[..., Any], project: Path, port: int) -> None:
     assert standin.LABEL not in ended.out + ended.err
 
 
+def test_served_bytes(invoke: Callable[..., Any], project: Path, port: int) -> None:
+    """What is served is what `host.ignition --stack prod` prints, byte for byte."""
+    del project
+    machine = Machine(_item(invoke, port))
+    words = ("--address", "127.0.0.1", "--port", str(port), "--deadline", str(SECONDS))
+
+    assert invoke("prod.serve", "web", *words).code == 0
+    printed = invoke("host.ignition", "web", "--stack", "prod")
+
+    assert machine.answer() == printed.out.encode()
+
+
 def test_serve_json(invoke: Callable[..., Any], project: Path, port: int) -> None:
     """The data tells who was served, and who was not."""
     del project
@@ -193,6 +221,42 @@ def test_serve_elsewhere(invoke: Callable[..., Any], project: Path) -> None:
 
     assert ended.code == 3
     assert "0.0.0.0" in ended.err
+
+
+def test_serve_published(
+    invoke: Callable[..., Any], project: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a port that the launcher publishes, the host's address is asked at and not ours."""
+    del project
+    monkeypatch.setenv("INFRA_PUBLISH", f"8443:{port}")
+    words = ("prod.serve", "web", "--address", "192.0.2.1", "--deadline", "1")
+
+    served = invoke(*words, "--port", "8443", "--listen", str(port))
+    other = invoke(*words)
+
+    assert served.code == 124
+    assert "https://192.0.2.1:8443/" in served.err
+    assert other.code == 3
+    assert f"hint: --listen {port}" in other.err
+
+
+def test_serve_in_container(
+    invoke: Callable[..., Any], project: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container that publishes nothing, one is told who reaches it and how to mend it."""
+    del project
+    habitat = place.Habitat(place.Kind.LAUNCHER, "podman", image=True)
+    monkeypatch.setattr(place, "here", lambda: habitat)
+    words = ("prod.serve", "web", "--deadline", "1", "--port", str(port), "--address")
+
+    inside, outside = invoke(*words, "127.0.0.1"), invoke(*words, "192.0.2.1")
+
+    assert inside.code == 124
+    assert f"only this container reaches it; for machines outside of it: INFRA_PUBLISH={port}" in (
+        inside.err
+    )
+    assert outside.code == 3
+    assert f"hint: INFRA_PUBLISH={port} ./infra prod.serve" in outside.err
 
 
 def test_c_2_3_serve_prepare_forwards(

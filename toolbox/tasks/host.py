@@ -123,16 +123,20 @@ def _install(family: Family, names: Sequence[str], *, yes: bool) -> None:
 MARKED = {"reset": "takes it away", "override": "replaces all below"}
 NAMES = "hosts, one or more; the only one by default"
 SECRETS = "print private keys in clear, on a terminal, too"
+SIM = "sim"
+STACK = "whose keys: sim for simulated machines, or the name of a vault such as prod"
+JSON = "print the data as JSON on stdout"
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    help={"name": NAMES, "secrets": SECRETS, "stack": STACK, "json": JSON},
     iterable=["name"],
 )
 def render(
     _context: Context,
     name: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
+    stack: str = SIM,
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Print the merged Butane config of a host, its private keys masked.
@@ -140,6 +144,7 @@ def render(
     Examples:
         invoke host.render web
         invoke host.render web db --json
+        invoke host.render web --stack prod
         (umask 077; invoke host.render web --secrets > web.bu)
     """
     from toolbox.lib.butane import portable
@@ -150,7 +155,7 @@ def render(
 
     wanted = sim.project()
     hosts = named(wanted, parted(name or ()))
-    identity = _identity(wanted, make=secrets)
+    identity = _identity(wanted, hosts, stack, make=secrets)
     items = []
     for host in hosts:
         with rendered(wanted, host, identity if secrets else masked(identity)) as config:
@@ -165,25 +170,29 @@ def render(
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    help={"name": NAMES, "secrets": SECRETS, "stack": STACK, "json": JSON},
     iterable=["name"],
 )
 def ignition(
     _context: Context,
     name: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
+    stack: str = SIM,
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Print the Ignition config of a host for a file or a pipe, private keys and all.
 
     Examples:
         (umask 077; invoke host.ignition web > web.ign)
+        (umask 077; invoke host.ignition web --stack prod > web.ign)
         invoke host.ignition web --json
     """
     from toolbox.lib.butane import pipeline
     from toolbox.lib.core.errors import UsageError
     from toolbox.lib.inventory.choice import named, parted
     from toolbox.lib.pki.identity import masked
+    from toolbox.lib.reconfigure.history import firstboot
+    from toolbox.lib.simulation import handout
     from toolbox.tasks import sim
 
     if sys.stdout.isatty() and not secrets and not json:
@@ -192,15 +201,17 @@ def ignition(
         raise UsageError(message, hint=hint)
     wanted = sim.project()
     hosts = named(wanted, parted(name or ()))
-    identity = _identity(wanted, make=True)
+    identity = _identity(wanted, hosts, stack, make=True)
     outcomes = pipeline.every(wanted, hosts, identity)
-    configs, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
+    own, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
+    configs = own if stack == SIM else handout.handed(wanted, own, identity)
     if json:
         shown = configs
         if not secrets:
-            hidden = pipeline.every(wanted, hosts, masked(identity), checked=False)
-            shown = pipeline.accepted(hidden)
-        show.emit("host.ignition", _configs(configs, shown), findings=found)
+            outcomes = pipeline.every(wanted, hosts, masked(identity), checked=False)
+            hidden = pipeline.accepted(outcomes)
+            shown = hidden if stack == SIM else {n: firstboot.handed(c) for n, c in hidden.items()}
+        show.emit("host.ignition", _configs(own, configs, shown), findings=found)
     else:
         # Reason: without a newline at its end the file has the hash that is told.
         texts = [config.json.reveal() for config in configs.values()]
@@ -210,7 +221,11 @@ def ignition(
         show.say(f"{host}: {config.sha256}")
     if secrets or not json:
         show.say("it holds private keys: keep it to yourself")
-    show.next_step(f"{show.program()} sim boots machines from these configs")
+    if stack == SIM:
+        show.next_step(f"{show.program()} sim boots machines from these configs")
+    else:
+        names = " ".join(configs)
+        show.next_step(f"{show.program()} prod.serve {names} hands over just the same, once")
 
 
 # Reason: the short form of --hosts would be -h, which asks for help.
@@ -322,11 +337,13 @@ def _reasons(host: str, reasons: Sequence[Reason]) -> Iterator[dict[str, object]
         }
 
 
-def _identity(wanted: Project, *, make: bool) -> Identity:
+def _identity(wanted: Project, hosts: Sequence[Host], stack: str, *, make: bool) -> Identity:
     """Return the keys of a project; stand-ins where none are made yet and none are needed."""
     from toolbox.lib.pki import standin
     from toolbox.lib.simulation import keys
 
+    if stack != SIM:
+        return keys.real(wanted, hosts, stack)
     if make:
         return keys.made(wanted)
     identity = keys.known(wanted)
@@ -337,13 +354,20 @@ def _identity(wanted: Project, *, make: bool) -> Identity:
 
 
 def _configs(
-    configs: Mapping[str, IgnitionConfig], shown: Mapping[str, IgnitionConfig]
+    own: Mapping[str, IgnitionConfig],
+    given: Mapping[str, IgnitionConfig],
+    shown: Mapping[str, IgnitionConfig],
 ) -> list[dict[str, object]]:
     from json import loads
 
     return [
-        {"host": host, "sha256": config.sha256, "ignition": loads(shown[host].json.reveal())}
-        for host, config in configs.items()
+        {
+            "host": host,
+            "sha256": config.sha256,
+            "config": own[host].sha256,
+            "ignition": loads(shown[host].json.reveal()),
+        }
+        for host, config in given.items()
     ]
 
 

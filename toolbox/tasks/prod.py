@@ -10,6 +10,7 @@ from invoke.tasks import task
 from toolbox.tasks import show
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from invoke.context import Context
@@ -55,6 +56,9 @@ def ignition(
     """
     from json import loads
 
+    from toolbox.lib.habitat import place
+    from toolbox.lib.provision import door
+
     wanted = _project()
     hosts = _hosts(wanted, name or ())
     identity = _identity(wanted, hosts)
@@ -75,6 +79,8 @@ def ignition(
         show.data_bytes("\n".join(item.bootstrap for item in handovers).encode())
     names = " ".join(item.host for item in handovers)
     show.say(f"it holds no secret; machines ask at {desk.url('/')}")
+    if not address and door.advice(place.here(), desk.port):
+        show.say("that is the address of this container; for machines outside of it: --address")
     show.next_step(f"{show.program()} prod.serve {names} --address {desk.address}")
 
 
@@ -125,7 +131,7 @@ def serve(  # noqa: PLR0913 - the options of a task
     handovers = _handovers(wanted, identity, desk, machines)
     offers = [item.offer for item in handovers]
     credentials = handover.credentials(identity, desk)
-    listener = server.listen(bind or handover.bindable(desk.address), listen or desk.port)
+    listener = _listener(desk, bind, listen or desk.port, named=bool(address))
     inside = listener.getsockname()[1]
     way = forwarding.forwarded(inside, desk.port, deadline) if forward else nullcontext()
     with listener, way as mapping:
@@ -135,6 +141,23 @@ def serve(  # noqa: PLR0913 - the options of a task
         with step(f"Serve {hosts} at {desk.url('/')}"):
             report = server.serve(listener, offers, credentials, deadline=deadline)
     _tell(report, as_json=json)
+
+
+def _listener(desk: Desk, bind: str, port: int, *, named: bool) -> socket.socket:
+    """Return the socket that machines reach; say what to do where only this container does."""
+    import os
+
+    from toolbox.lib.habitat import place
+    from toolbox.lib.provision import door
+    from toolbox.lib.transport import serve as server
+
+    if bind:
+        return server.listen(bind, port)
+    here, published = place.here(), os.environ.get(door.VARIABLE, "")
+    listener = door.opened(desk, port, named=named, place=here, published=published)
+    if not published and (words := door.advice(here, port)):
+        show.say(f"only this container reaches it; for machines outside of it: {words}")
+    return listener
 
 
 def _tell_forwarding(mapping: Forwarding, desk: Desk) -> None:
@@ -198,10 +221,11 @@ def _handovers(
     """Return what hands over the configs of some hosts."""
     from toolbox.lib.butane import pipeline
     from toolbox.lib.provision import handover
+    from toolbox.lib.simulation import handout
 
     outcomes = pipeline.every(wanted, hosts, identity)
     show.findings(pipeline.findings(outcomes))
-    configs = pipeline.accepted(outcomes)
+    configs = handout.handed(wanted, pipeline.accepted(outcomes), identity)
     return [handover.prepare(config, identity, desk) for config in configs.values()]
 
 

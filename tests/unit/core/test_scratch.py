@@ -98,3 +98,21 @@ def test_many_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(200)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ending(tmp_path: Path) -> None:
+    """What works in a folder is ended before it goes, whoever has left it, and also on an error."""
+    ended: list[tuple[str, bool]] = []
+
+    def end(folder: Path) -> None:
+        ended.append((folder.name, folder.is_dir()))
+        raise ValueError(folder.name)
+
+    (tmp_path / "work-dead").mkdir()
+    with pytest.raises(ValueError, match="work-dead"):
+        sweep(tmp_path, "work", end)
+    with pytest.raises(ValueError, match="work-"), scratch(tmp_path, "work", end):
+        pass
+
+    assert [there for _name, there in ended] == [True, True]
+    assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.host import Host
 from toolbox.lib.pki import serving, standin
 from toolbox.lib.provision.handover import Desk, Handover, credentials, desk, prepare
+from toolbox.lib.reconfigure import firstboot
 from toolbox.lib.transport.credentials import Credentials
 from toolbox.lib.transport.serve import Report, listen, serve
 
@@ -105,6 +106,21 @@ def test_fetched(scene: Scene, tmp_path: Path) -> None:
     assert paths == [HASH_FILE, "/etc/greeting"]
     assert got["ignition"]["timeouts"] == {}
     assert got["ignition"]["security"] == {"tls": {}}
+
+
+def test_fetched_record(scene: Scene, tmp_path: Path) -> None:
+    """A real machine gets its record by the same way, and knows the hash of its own config."""
+    text = json.dumps(CONFIG)
+    host = Host("web", "web.test", "debian", Path("web"))
+    own = IgnitionConfig(host, Secret(text), sha256(text.encode()))
+    whole = replace(scene, made=prepare(firstboot.handed(own), IDENTITY, scene.place))
+
+    (got,), report = whole.run(tmp_path, deadline=60)
+
+    assert report.problem() is None
+    files = {file["path"]: file["contents"]["source"] for file in got["storage"]["files"]}
+    assert set(files) == {HASH_FILE, firstboot.RECORD, firstboot.PATHS, "/etc/greeting"}
+    assert files[HASH_FILE] == f"data:,{own.sha256}%0A"
 
 
 def other_config(scene: Scene) -> Scene:

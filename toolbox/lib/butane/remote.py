@@ -50,7 +50,8 @@ def public(remote: Remote, files: Iterable[PlaceFile] = ()) -> str:
 
     The fetched config replaces one that stands in this one as a data URL and that alone knows
     authority and patience. So neither stays: what the machine fetches later, it fetches as its own
-    config says. The hash file is here, as it cannot be in the config that it is the hash of.
+    config says. The hash file is here, as it cannot be in the config that it is the hash of; one
+    that wraps another one brings the hash of that, which wins.
 
     Args:
         remote: Where the config is.

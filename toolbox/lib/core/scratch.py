@@ -18,41 +18,52 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.files import private_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
-def scratch(parent: Path, kind: str) -> Iterator[Path]:
+def scratch(
+    parent: Path, kind: str, ending: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """Make a folder for the time of a block, and remove those of tasks that were killed.
 
     Args:
         parent: Private folder to make it in.
         kind: Beginning of its name; short, as sockets may lie in it (107 bytes, unix(7)).
+        ending: Ends what works in such a folder, before the folder is removed.
 
     Yields:
         The folder, mode 0700.
     """
-    sweep(parent, kind)
+    sweep(parent, kind, ending)
     path, handle = _made(private_directory(parent), kind)
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(handle)
+        _remove(path, handle, ending)
 
 
-def sweep(parent: Path, kind: str) -> None:
+def sweep(parent: Path, kind: str, ending: Callable[[Path], None] | None = None) -> None:
     """Remove the folders of a kind that nobody uses any more.
 
     Args:
         parent: Where they are.
         kind: Beginning of their names.
+        ending: As for `scratch`.
     """
     for path in parent.glob(f"{kind}-*"):
         handle = _held(path)
         if handle is not None:
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(handle)
+            _remove(path, handle, ending)
+
+
+def _remove(path: Path, handle: int, ending: Callable[[Path], None] | None) -> None:
+    try:
+        if ending is not None:
+            ending(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
 
 
 def _made(parent: Path, kind: str) -> tuple[Path, int]:

@@ -9,6 +9,7 @@ from toolbox.lib.core.lock import exclusive
 from toolbox.lib.pki import plan as identity_plan
 from toolbox.lib.simulation import layout
 from toolbox.lib.stack import identity as identity_stack
+from toolbox.lib.vault.store import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,25 +33,25 @@ def held(project: Project) -> Identity:
     return identity_stack.identity(outputs) if outputs else made(project)
 
 
-def real(project: Project, hosts: Sequence[Host]) -> Identity:
+def real(project: Project, hosts: Sequence[Host], stack: str = STACK) -> Identity:
     """Return the identity of a project's real machines, which its repository keeps sealed.
 
     Args:
         project: The project.
         hosts: Hosts that must have keys.
+        stack: Name of the vault that they belong to.
 
     Raises:
         UsageError: It was not made yet, or not for all of them.
         VerificationError: No key here opens it.
     """
     from toolbox.lib.stack import kept
-    from toolbox.lib.vault.store import STACK
 
-    identity = kept.real(project, STACK).read()
+    identity = kept.real(project, stack).read()
     lacking = [host.name for host in hosts if host.name not in identity.hosts]
     if lacking:
         message = f"{', '.join(lacking)}: there are no keys for a real machine yet"
-        raise UsageError(message, hint=f"identity.up --stack {STACK} makes them")
+        raise UsageError(message, hint=f"identity.up --stack {stack} makes them")
     return identity
 
 

@@ -136,6 +136,19 @@ def listen(address: str, port: int) -> socket.socket:
         raise HabitatError(message, hint="another address or port, or 0.0.0.0 for all") from error
 
 
+def is_own(address: str) -> bool:
+    """Tell whether an IP address is one of this place's.
+
+    Args:
+        address: The address.
+    """
+    try:
+        listen(address, 0).close()
+    except HabitatError:
+        return False
+    return True
+
+
 def serve(
     listener: socket.socket,
     offers: Sequence[Offer],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 from toolbox.lib.butane.bootstrap import PlaceFile
+from toolbox.lib.butane.translate import IgnitionConfig
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.inventory.host import Host
 from toolbox.lib.reconfigure.history import firstboot, record
 
 OWN = {
@@ -27,9 +29,10 @@ PLACE = (
 )
 
 
-def _config() -> Any:
+def _config() -> IgnitionConfig:
     text = json.dumps(OWN)
-    return SimpleNamespace(json=Secret(text), sha256=sha256(text.encode()))
+    host = Host("web", "web.test", "debian", Path("web"))
+    return IgnitionConfig(host, Secret(text), sha256(text.encode()))
 
 
 def _files(wrapped: Secret) -> dict[str, Any]:
@@ -69,3 +72,12 @@ def test_private() -> None:
 def test_same() -> None:
     """The same config is the same bytes."""
     assert firstboot.config(_config(), PLACE) == firstboot.config(_config(), PLACE)
+
+
+def test_handed() -> None:
+    """A real machine is given the same without a place, known by the hash of all of it."""
+    made = firstboot.handed(_config())
+
+    assert made.json == firstboot.config(_config())
+    assert made.sha256 == sha256(made.json.reveal().encode()) != _config().sha256
+    assert made.host == _config().host

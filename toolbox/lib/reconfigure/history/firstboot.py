@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.butane.bootstrap import PlaceFile, wrap
+from toolbox.lib.core.files import sha256
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import record
 
@@ -32,3 +34,13 @@ def config(own: IgnitionConfig, place: Iterable[PlaceFile] = ()) -> Secret:
         PlaceFile(PATHS, record.listing(known), mode=0o600),
     )
     return wrap(own, (*place, *files), [record.FOLDER])
+
+
+def handed(own: IgnitionConfig) -> IgnitionConfig:
+    """Return what a real machine is given: `config` without files of a place, and its hash.
+
+    Args:
+        own: The host's config.
+    """
+    text = config(own)
+    return replace(own, json=text, sha256=sha256(text.reveal().encode()))
