@@ -28,7 +28,7 @@ def alive(host: FakeHost, image: str = "sha256:1") -> None:
     """Answer from now on as podman does when the last made container runs."""
     host.write(f"proc/{PID}/comm")
     flags, ports, agent = (label(host, name) for name in ("flags", "ports", "agent"))
-    facts = "|".join([image, flags, ports, PID, agent])
+    facts = f"{image}|{flags}|{ports}|{PID}|{agent}"
     host.answers.insert(0, ("container inspect .*Image", 0, facts))
     host.answers.insert(0, ("container inspect --format {{if", 0, PID))
     (host.folder / "calls").unlink()

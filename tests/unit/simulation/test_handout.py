@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.record import keepsakes
-
 from toolbox.lib.butane.translate import IgnitionConfig
 from toolbox.lib.core.files import sha256
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.pki import standin
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
+from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import handout, layout
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
-from toolbox.lib.reconfigure.record import keepsakes
+from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import layout
 
 if TYPE_CHECKING:
