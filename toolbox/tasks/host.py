@@ -30,7 +30,7 @@ STDERR = 2
 @task(
     help={
         "install": "install what is missing, by the package manager",
-        "yes": "do not ask before; so does the environment variable CI",
+        "yes": consent.YES,
         "json": "print the data as JSON on stdout",
     }
 )
@@ -126,12 +126,12 @@ SECRETS = "print private keys in clear, on a terminal, too"
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
-    iterable=["name"],
+    help={"hosts": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    iterable=["hosts"],
 )
 def render(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
@@ -149,10 +149,10 @@ def render(
     from toolbox.tasks import sim
 
     wanted = sim.project()
-    hosts = named(wanted, parted(name or ()))
+    some = named(wanted, parted(hosts or ()))
     identity = _identity(wanted, make=secrets)
     items = []
-    for host in hosts:
+    for host in some:
         with rendered(wanted, host, identity if secrets else masked(identity)) as config:
             layers = [layer.label for layer in config.layers]
             text = portable.text(wanted, config)
@@ -165,12 +165,12 @@ def render(
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
-    iterable=["name"],
+    help={"hosts": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    iterable=["hosts"],
 )
 def ignition(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
@@ -191,14 +191,14 @@ def ignition(
         hint = "send it into a file or a pipe; --json masks the keys, --secrets prints them"
         raise UsageError(message, hint=hint)
     wanted = sim.project()
-    hosts = named(wanted, parted(name or ()))
+    some = named(wanted, parted(hosts or ()))
     identity = _identity(wanted, make=True)
-    outcomes = pipeline.every(wanted, hosts, identity)
+    outcomes = pipeline.every(wanted, some, identity)
     configs, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
     if json:
         shown = configs
         if not secrets:
-            hidden = pipeline.every(wanted, hosts, masked(identity), checked=False)
+            hidden = pipeline.every(wanted, some, masked(identity), checked=False)
             shown = pipeline.accepted(hidden)
         show.emit("host.ignition", _configs(configs, shown), findings=found)
     else:
@@ -213,14 +213,12 @@ def ignition(
     show.next_step(f"{show.program()} sim boots machines from these configs")
 
 
-# Reason: the short form of --hosts would be -h, which asks for help.
 @task(
     help={
         "what": "absolute path on the machine, or name of a unit",
         "hosts": "names of hosts, separated by commas; all by default",
         "json": "print the data as JSON on stdout",
     },
-    auto_shortflags=False,
 )
 def why(
     _context: Context,

@@ -119,11 +119,10 @@ def export(
         "name": "hosts, clients, or authorities such as provision-ca; one or more",
         "keys": "make their keys anew, too, not only their certificates",
         "plan": "tell what would change and change nothing",
-        "yes": "do not ask; so does the environment variable CI",
+        "yes": consent.YES,
         "stack": STACK,
         "json": JSON,
     },
-    auto_shortflags=False,
 )
 def renew(  # noqa: PLR0913 - a task's parameters are its options
     _context: Context,
@@ -171,14 +170,12 @@ def renew(  # noqa: PLR0913 - a task's parameters are its options
 
 @task(
     help={
-        "file": "an ssh public key",
+        "file": "ssh public key",
         "principals": "users that may be logged in as, separated by commas",
         "hours": "how long it holds",
         "stack": STACK,
         "json": JSON,
     },
-    # Reason: the short form of --hours would be -h, which asks for help.
-    auto_shortflags=False,
 )
 def sign(
     _context: Context,
