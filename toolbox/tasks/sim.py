@@ -286,7 +286,13 @@ def logs(_context: Context, name: str = "", lines: int = 0) -> None:
     from toolbox.lib.simulation import layout
 
     wanted = project()
-    text = text_of(layout.of(wanted).console(_single(wanted, name)))
+    name = _single(wanted, name)
+    console = layout.of(wanted).console(name)
+    if not console.is_file():
+        show.fail(
+            f"{name} has printed nothing: it was never booted here", hint="invoke sim boots it"
+        )
+    text = text_of(console)
     show.data("\n".join(text.splitlines()[-lines:]))
 
 
