@@ -31,7 +31,7 @@ IGNITION_SUFFIX = ".ign"
         "template": "render the file as a template, though nothing is set",
         "strict": "refuse what Butane warns of, and what the checks call an error",
         "raw": "make Ignition of the variant openshift, too, and no MachineConfig",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     iterable=["set"],
 )
@@ -89,7 +89,7 @@ def translate(  # noqa: PLR0913 - the options of a task
         "engine": "direct or salt",
         "files-dir": "folder of the local files that it may name",
         "set": "NAME=VALUE, a text that the template may use; can be given again",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     iterable=["set"],
 )

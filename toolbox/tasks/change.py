@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 NAMES = "hosts, one or more; all that have a machine by default"
 ENGINE = "direct (a shell on the machine is enough) or salt"
-JSON = "print the data as JSON on stdout"
 DIFFERENT = 2
 """Exit code of ``host.plan --detailed-exitcode`` for a machine that would be changed."""
 
@@ -36,7 +35,7 @@ DIFFERENT = 2
         "hosts": NAMES,
         "engine": "direct; salt asks Salt on the machine as well (test=True)",
         "detailed-exitcode": "end with 2 when something would be changed, with 1 for any failure",
-        "json": JSON,
+        "json": show.JSON,
     },
     iterable=["hosts"],
 )
@@ -170,7 +169,7 @@ def _show(machine: Reached, seen: Prospect, said: Sequence[Done]) -> None:
         "root": "apply into this folder instead, which stands for the machine of one host",
         "yes": consent.YES,
         "check": "command on the machine that must succeed, or else all is taken back",
-        "json": JSON,
+        "json": show.JSON,
     },
     iterable=["hosts"],
 )

@@ -31,7 +31,7 @@ STDERR = 2
     help={
         "install": "install what is missing, by the package manager",
         "yes": consent.YES,
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     }
 )
 def setup(
@@ -126,7 +126,7 @@ SECRETS = "print private keys in clear, on a terminal, too"
 
 
 @task(
-    help={"hosts": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    help={"hosts": NAMES, "secrets": SECRETS, "json": show.JSON},
     iterable=["hosts"],
 )
 def render(
@@ -165,7 +165,7 @@ def render(
 
 
 @task(
-    help={"hosts": NAMES, "secrets": SECRETS, "json": "print the data as JSON on stdout"},
+    help={"hosts": NAMES, "secrets": SECRETS, "json": show.JSON},
     iterable=["hosts"],
 )
 def ignition(
@@ -217,7 +217,7 @@ def ignition(
     help={
         "what": "absolute path on the machine, or name of a unit",
         "hosts": "names of hosts, separated by commas; all by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
 )
 def why(

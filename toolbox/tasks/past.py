@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.reconfigure import Reached
 
 
-@task(help={"hosts": change.NAMES, "json": change.JSON}, iterable=["hosts"])
+@task(help={"hosts": change.NAMES, "json": show.JSON}, iterable=["hosts"])
 def status(
     _context: Context,
     hosts: Sequence[str] | None = None,
@@ -79,7 +79,7 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
     }
 
 
-@task(help={"hosts": "host; the only one by default", "json": change.JSON}, iterable=["hosts"])
+@task(help={"hosts": "host; the only one by default", "json": show.JSON}, iterable=["hosts"])
 def adopt(
     _context: Context,
     hosts: Sequence[str] | None = None,
@@ -107,7 +107,7 @@ def adopt(
         show.say(f"{machine.name} is as the project says: there is nothing to adopt")
 
 
-@task(help={"hosts": change.NAMES, "json": change.JSON}, iterable=["hosts"])
+@task(help={"hosts": change.NAMES, "json": show.JSON}, iterable=["hosts"])
 def history(
     _context: Context,
     hosts: Sequence[str] | None = None,
@@ -166,7 +166,7 @@ def _generation(machine: Reached, one: Generation) -> dict[str, Any]:
         "to": "generation; the one before the present one by default",
         "yes": consent.YES,
         "engine": change.ENGINE,
-        "json": change.JSON,
+        "json": show.JSON,
     },
     iterable=["hosts"],
 )

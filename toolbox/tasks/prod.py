@@ -33,7 +33,7 @@ DEADLINE = 1800
         "address": ADDRESS,
         "port": PORT,
         "patience": "seconds for which a machine tries; 600 by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     iterable=["hosts"],
 )
@@ -86,7 +86,7 @@ def ignition(
         "source": "network that machines ask from, such as 192.0.2.0/24; can be given again",
         "deadline": "seconds after which no machine is waited for any more",
         "forward": "have the router forward the port, by PCP, NAT-PMP or UPnP",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     iterable=["hosts", "source"],
 )

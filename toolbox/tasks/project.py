@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @task(
     help={
         "hosts": "names of hosts, separated by commas; all by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
 )
 def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # noqa: FBT001, FBT002

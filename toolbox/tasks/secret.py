@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STACK = "prod"
 HELP = {
     "stack": "name of what the secrets are for",
-    "json": "print the data as JSON on stdout",
+    "json": show.JSON,
 }
 COMMIT = "git add authorized_keys state && git commit"
 STAYS = "what was read once stays known, and git keeps what the old passphrase opens"

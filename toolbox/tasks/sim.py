@@ -33,7 +33,7 @@ HELP = {
     "cold": "boot new machines, though one of the same content could be resumed",
     "warm": "start new machines from a generic guest in memory, and change them to their config",
     "fresh": "make the machines anew, whatever they are",
-    "json": "print the data as JSON on stdout",
+    "json": show.JSON,
 }
 NAME = "host; the only one by default"
 SHOWN = 3
