@@ -202,3 +202,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pair]:
         return made[wish]
 
     return make
+
+
+@pytest.fixture
+def people(pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch) -> dict[str, Pair]:
+    """Return two persons, the first of whom works here."""
+    from toolbox.lib.vault import identities
+
+    found = {name: pair(name) for name in ("ana", "bob")}
+    monkeypatch.setenv(identities.VARIABLE, str(found["ana"].path))
+    return found

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOW_MISTAKES = ("checks.md",)
 """Pages whose examples are wrong, as they tell what is said of that."""
 
+WIDTH = 84
+"""Signs of a line that a page has room for at a window's usual width."""
+
 LAUNCHER_VERBS = {"shell", "stop", "image"}
 LAUNCHER_VALUES = {"--base"}
 FOREIGN = ("http://", "https://", "mailto:")
@@ -99,6 +102,19 @@ def test_commands(page: Any) -> None:
     ]
 
     assert not wrong
+
+
+def test_commands_fit(page: Any) -> None:
+    """No command is cut by the edge of the page."""
+    wide = [
+        line
+        for block in page.blocks
+        if block.language == "sh"
+        for line in block.text.splitlines()
+        if len(line) > WIDTH
+    ]
+
+    assert not wide
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,6 @@ def _declare(word: str) -> None:
 
 
 @pytest.fixture
-def people(pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return two persons, the first of whom works here."""
-    found = {name: pair(name) for name in ("ana", "bob")}
-    monkeypatch.setenv(identities.VARIABLE, str(found["ana"].path))
-    return found
-
-
-@pytest.fixture
 def here(tmp_path: Path, habitat: Path, people: dict[str, Any]) -> Vault:
     """Return a vault of two stacks and an export, sealed to both."""
     del habitat

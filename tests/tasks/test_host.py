@@ -79,7 +79,7 @@ def test_render_secrets(invoke: Callable[..., Any], project: Path) -> None:
     assert all(secret in ended.out for secret in _secrets())
 
 
-@pytest.mark.parametrize("words", [["web", "db"], ["web,db"], ["--name", "web", "--name=db"]])
+@pytest.mark.parametrize("words", [["web", "db"], ["web,db"], ["--hosts", "web", "--hosts=db"]])
 def test_render_several(invoke: Callable[..., Any], project: Path, words: list[str]) -> None:
     """Several hosts are several documents, and several items."""
     del project

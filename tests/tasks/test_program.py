@@ -96,9 +96,7 @@ def test_name_of_a_collection(invoke: Callable[..., Ended]) -> None:
     ended = invoke("env")
 
     assert ended.code == 2
-    assert (
-        ended.err == "error: there is no task env\n\nhint: did you mean env.build or env.clean?\n"
-    )
+    assert ended.err == "error: there is no task env\n\nhint: tasks of env: env.build, env.clean\n"
 
 
 @pytest.mark.parametrize(
@@ -128,12 +126,29 @@ def test_unknown_option(invoke: Callable[..., Ended]) -> None:
     assert "did you mean --accel" in ended.err
 
 
-def test_wrong_value(invoke: Callable[..., Ended]) -> None:
-    """A value of the wrong kind is an error of the call."""
-    ended = invoke("sim", "--deadline", "soon")
+def test_unknown_option_like_none(invoke: Callable[..., Ended]) -> None:
+    """An option that is like none leads to the options of the task."""
+    ended = invoke("sim", "--zzzzzz")
+
+    assert ended.err.endswith("hint: invoke sim --help shows its options\n")
+
+
+def test_names_as_one_calls_them(invoke: Callable[..., Ended]) -> None:
+    """A task that goes by the name of its collection is listed and suggested by that alone."""
+    assert "hint: did you mean sim or sim.up?" in invoke("simu").err
+    for listed in (invoke("help").out, invoke("--list").out):
+        lines = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
+        assert "sim" in lines
+        assert not [line for line in listed.splitlines() if "sim.sim" in line]
+
+
+@pytest.mark.parametrize("words", [["--deadline", "soon"], ["--deadline=soon"]], ids=" ".join)
+def test_wrong_value(invoke: Callable[..., Ended], words: list[str]) -> None:
+    """A value of the wrong kind is an error of the call, which names the option."""
+    ended = invoke("sim", *words)
 
     assert ended.code == 2
-    assert "Traceback" not in ended.err
+    assert ended.err.startswith("error: --deadline takes a whole number, not 'soon'\n\nhint: ")
 
 
 @pytest.mark.parametrize(
@@ -303,6 +318,7 @@ def test_help(invoke: Callable[..., Ended]) -> None:
     ended = invoke("--help")
 
     assert ended.code == 0
+    assert "`invoke sim`" in ended.out.splitlines()[0]
     assert "--version" in ended.out
     assert "sim.up" in ended.out
 

@@ -191,6 +191,7 @@ def test_stranger_changes_nothing(
     [
         ("secret.add",),
         ("secret.add", "hello"),
+        ("secret.remove",),
         ("secret.remove", "nobody"),
         ("secret.show", "none"),
         ("secret.rekey", "--stack", "../x"),

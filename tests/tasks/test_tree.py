@@ -82,24 +82,37 @@ def test_summary(name: str) -> None:
     assert len(first) <= 90
 
 
-WORDLESS = """
+OPTIONS = """
+import json
 from toolbox.tasks import tree
-tasks = tree()
-for name in tasks.task_names:
-    for argument in tasks[name].get_arguments():
-        if not argument.help:
-            print(name, argument.name)
+contexts = tree().to_contexts()
+print(json.dumps([
+    (context.name, flag, context.flags[flag].help) for context in contexts for flag in context.flags
+]))
 """
 
 
-def test_help_is_complete() -> None:
-    """Each option of each task has a word of help; a process of its own, as parsers use it up."""
+@pytest.fixture(scope="module")
+def options() -> list[tuple[str, str, str]]:
+    """Return task, flag and words of each option; a process of its own, as that uses them up."""
     done = subprocess.run(
-        [sys.executable, "-c", WORDLESS],
+        [sys.executable, "-c", OPTIONS],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"PYTHONPATH": str(Path(toolbox.__file__).parent.parent)},
     )
+    return [(task, flag, words) for task, flag, words in json.loads(done.stdout)]
 
-    assert done.stdout == ""
+
+def test_help_is_complete(options: list[tuple[str, str, str]]) -> None:
+    """Each option of each task has a word of help."""
+    assert options
+    assert not [(task, flag) for task, flag, words in options if not words]
+
+
+def test_one_vocabulary(options: list[tuple[str, str, str]]) -> None:
+    """No option is a single letter, and what tasks share has the same words in all of them."""
+    assert not [(task, flag) for task, flag, _ in options if not flag.startswith("--")]
+    for shared in ("--json", "--yes", "--os"):
+        assert len({words for _, flag, words in options if flag == shared}) == 1, shared

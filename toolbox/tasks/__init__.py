@@ -23,6 +23,9 @@ def tree() -> Collection:
             collection.add_collection(loaded.ns)
         for item in getattr(loaded, "root", ()):
             collection.add_task(item)
+    for name in collection.task_names:
+        # Reason: one letter would mean another option in each task, and -h has to ask for help.
+        collection[name].auto_shortflags = False
     return collection
 
 

@@ -23,7 +23,6 @@ STDIN = "-"
 IGNITION_SUFFIX = ".ign"
 
 
-# Reason: --file would take -f, which is for the folder as little as for the file.
 @task(
     help={
         "file": "Butane file, or - for stdin",
@@ -32,10 +31,9 @@ IGNITION_SUFFIX = ".ign"
         "template": "render the file as a template, though nothing is set",
         "strict": "refuse what Butane warns of, and what the checks call an error",
         "raw": "make Ignition of the variant openshift, too, and no MachineConfig",
-        "json": "print the translation in the JSON envelope",
+        "json": show.JSON,
     },
     iterable=["set"],
-    auto_shortflags=False,
 )
 def translate(  # noqa: PLR0913 - the options of a task
     _context: Context,
@@ -84,7 +82,6 @@ def translate(  # noqa: PLR0913 - the options of a task
         show.next_step(f"{show.program()} butane.translate {file} > FILE keeps it")
 
 
-# Reason: as for translate.
 @task(
     help={
         "file": "Butane file, or an Ignition config (.ign), or - for stdin",
@@ -92,10 +89,9 @@ def translate(  # noqa: PLR0913 - the options of a task
         "engine": "direct or salt",
         "files-dir": "folder of the local files that it may name",
         "set": "NAME=VALUE, a text that the template may use; can be given again",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     iterable=["set"],
-    auto_shortflags=False,
 )
 def apply(  # noqa: PLR0913 - the options of a task
     _context: Context,

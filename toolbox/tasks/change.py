@@ -26,23 +26,22 @@ if TYPE_CHECKING:
 
 NAMES = "hosts, one or more; all that have a machine by default"
 ENGINE = "direct (a shell on the machine is enough) or salt"
-JSON = "print the data as JSON on stdout"
 DIFFERENT = 2
 """Exit code of ``host.plan --detailed-exitcode`` for a machine that would be changed."""
 
 
 @task(
     help={
-        "name": NAMES,
-        "engine": "salt asks Salt on the machine as well (test=True); direct by default",
+        "hosts": NAMES,
+        "engine": "direct; salt asks Salt on the machine as well (test=True)",
         "detailed-exitcode": "end with 2 when something would be changed, with 1 for any failure",
-        "json": JSON,
+        "json": show.JSON,
     },
-    iterable=["name"],
+    iterable=["hosts"],
 )
 def plan(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     engine: str = "direct",
     detailed_exitcode: bool = False,  # noqa: FBT001, FBT002
     json: bool = False,  # noqa: FBT001, FBT002
@@ -58,7 +57,7 @@ def plan(
     from toolbox.lib.core.errors import ToolboxError
 
     try:
-        some = _planned(name, engine, as_json=json)
+        some = _planned(hosts, engine, as_json=json)
     except ToolboxError as error:
         if not detailed_exitcode:
             raise
@@ -165,18 +164,18 @@ def _show(machine: Reached, seen: Prospect, said: Sequence[Done]) -> None:
 
 @task(
     help={
-        "name": NAMES,
+        "hosts": NAMES,
         "engine": ENGINE,
         "root": "apply into this folder instead, which stands for the machine of one host",
-        "yes": "do not ask before a real machine is changed; so does the environment variable CI",
+        "yes": consent.YES,
         "check": "command on the machine that must succeed, or else all is taken back",
-        "json": JSON,
+        "json": show.JSON,
     },
-    iterable=["name"],
+    iterable=["hosts"],
 )
 def apply(  # noqa: PLR0913 - the options of a task
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     engine: str = "direct",
     root: str = "",
     yes: bool = False,  # noqa: FBT001, FBT002
@@ -195,9 +194,9 @@ def apply(  # noqa: PLR0913 - the options of a task
 
     engine = known_engine(engine)
     if root:
-        _into_folder(name, engine, root, as_json=json)
+        _into_folder(hosts, engine, root, as_json=json)
         return
-    with prospects(name, engine) as (project, pairs, findings):
+    with prospects(hosts, engine) as (project, pairs, findings):
         # Reason: what states of one's own would do, nobody but Salt can tell.
         own = engine == SALT
         changing = [

@@ -8,6 +8,9 @@ import sys
 from toolbox.lib.core.errors import HabitatError
 from toolbox.tasks import show
 
+YES = "do not ask; so does the environment variable CI"
+"""Help of the option."""
+
 
 def given(*, yes: bool) -> bool:
     """Tell whether consent was given beforehand, by ``--yes`` or the environment variable CI."""

@@ -23,7 +23,7 @@ WIDTH = 100
 MARGIN = 22
 
 
-@task(help={"json": "print the data as JSON on stdout"})
+@task(help={"json": show.JSON})
 def doctor(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Tell what this place can do, and for each lack the one thing that mends it.
 

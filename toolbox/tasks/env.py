@@ -21,7 +21,7 @@ DEST = "folder of the environments; by default envs in our folder of XDG_DATA_HO
     help={
         "dest": DEST,
         "names": "toolbox, salt, esphome, separated by commas; all by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     }
 )
 def build(

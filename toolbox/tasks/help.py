@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
-from toolbox.tasks import show
+from toolbox.tasks import show, usage
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -23,11 +23,14 @@ def help_(_context: Context) -> None:
     from toolbox.tasks import tree
 
     tasks = tree()
-    for name in sorted(tasks.task_names):
-        found: Any = tasks[name]
-        summary = (found.__doc__ or "").strip().split("\n")[0]
-        show.data(f"  {name:<16} {summary}")
+    called = {usage.spoken(name, aliases): name for name, aliases in tasks.task_names.items()}
+    for line in usage.columns([(name, _summary(tasks[called[name]])) for name in sorted(called)]):
+        show.data(line)
     show.next_step("invoke TASK --help explains a task; invoke sim is where to begin")
+
+
+def _summary(task: Any) -> str:  # noqa: ANN401 - Invoke tells no type
+    return (task.__doc__ or "").strip().split("\n")[0]
 
 
 root = (help_,)

@@ -30,8 +30,8 @@ STDERR = 2
 @task(
     help={
         "install": "install what is missing, by the package manager",
-        "yes": "do not ask before; so does the environment variable CI",
-        "json": "print the data as JSON on stdout",
+        "yes": consent.YES,
+        "json": show.JSON,
     }
 )
 def setup(
@@ -125,16 +125,15 @@ NAMES = "hosts, one or more; the only one by default"
 SECRETS = "print private keys in clear, on a terminal, too"
 SIM = "sim"
 STACK = "whose keys: sim for simulated machines, or the name of a vault such as prod"
-JSON = "print the data as JSON on stdout"
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "stack": STACK, "json": JSON},
-    iterable=["name"],
+    help={"hosts": NAMES, "secrets": SECRETS, "stack": STACK, "json": show.JSON},
+    iterable=["hosts"],
 )
 def render(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     stack: str = SIM,
     json: bool = False,  # noqa: FBT001, FBT002
@@ -154,10 +153,10 @@ def render(
     from toolbox.tasks import sim
 
     wanted = sim.project()
-    hosts = named(wanted, parted(name or ()))
-    identity = _identity(wanted, hosts, stack, make=secrets)
+    some = named(wanted, parted(hosts or ()))
+    identity = _identity(wanted, some, stack, make=secrets)
     items = []
-    for host in hosts:
+    for host in some:
         with rendered(wanted, host, identity if secrets else masked(identity)) as config:
             layers = [layer.label for layer in config.layers]
             text = portable.text(wanted, config)
@@ -170,12 +169,12 @@ def render(
 
 
 @task(
-    help={"name": NAMES, "secrets": SECRETS, "stack": STACK, "json": JSON},
-    iterable=["name"],
+    help={"hosts": NAMES, "secrets": SECRETS, "stack": STACK, "json": show.JSON},
+    iterable=["hosts"],
 )
 def ignition(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     secrets: bool = False,  # noqa: FBT001, FBT002
     stack: str = SIM,
     json: bool = False,  # noqa: FBT001, FBT002
@@ -200,15 +199,15 @@ def ignition(
         hint = "send it into a file or a pipe; --json masks the keys, --secrets prints them"
         raise UsageError(message, hint=hint)
     wanted = sim.project()
-    hosts = named(wanted, parted(name or ()))
-    identity = _identity(wanted, hosts, stack, make=True)
-    outcomes = pipeline.every(wanted, hosts, identity)
+    some = named(wanted, parted(hosts or ()))
+    identity = _identity(wanted, some, stack, make=True)
+    outcomes = pipeline.every(wanted, some, identity)
     own, found = pipeline.accepted(outcomes), pipeline.findings(outcomes)
     configs = own if stack == SIM else handout.handed(wanted, own, identity)
     if json:
         shown = configs
         if not secrets:
-            outcomes = pipeline.every(wanted, hosts, masked(identity), checked=False)
+            outcomes = pipeline.every(wanted, some, masked(identity), checked=False)
             hidden = pipeline.accepted(outcomes)
             shown = hidden if stack == SIM else {n: firstboot.handed(c) for n, c in hidden.items()}
         show.emit("host.ignition", _configs(own, configs, shown), findings=found)
@@ -228,14 +227,12 @@ def ignition(
         show.next_step(f"{show.program()} prod.serve {names} hands over just the same, once")
 
 
-# Reason: the short form of --hosts would be -h, which asks for help.
 @task(
     help={
         "what": "absolute path on the machine, or name of a unit",
         "hosts": "names of hosts, separated by commas; all by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
-    auto_shortflags=False,
 )
 def why(
     _context: Context,

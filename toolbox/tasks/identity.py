@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 SIM = "sim"
 STACK = "whose keys: sim for simulated machines, or the name of a vault such as prod"
-JSON = "print the data as JSON on stdout"
 WORDS = {"create": "made", "delete": "removed"}
 """What steps of Pulumi mean to people; all others make something anew."""
 
@@ -33,7 +32,7 @@ HOURS = 16
 """How long a person's certificate holds by default: a working day."""
 
 
-@task(help={"stack": STACK, "json": JSON})
+@task(help={"stack": STACK, "json": show.JSON})
 def up(_context: Context, stack: str = SIM, json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Make keys and certificates, and make anew what ends soon.
 
@@ -51,7 +50,7 @@ def up(_context: Context, stack: str = SIM, json: bool = False) -> None:  # noqa
     show.next_step(f"{show.program()} identity.show tells what ends when")
 
 
-@task(help={"stack": STACK, "json": JSON}, name="show")
+@task(help={"stack": STACK, "json": show.JSON}, name="show")
 def show_(_context: Context, stack: str = SIM, json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Tell which certificates there are, when they end and from when on they are made anew.
 
@@ -81,7 +80,7 @@ def show_(_context: Context, stack: str = SIM, json: bool = False) -> None:  # n
     help={
         "to": "folder to write to; by default state/files/STACK of the project",
         "stack": STACK,
-        "json": JSON,
+        "json": show.JSON,
     }
 )
 def export(
@@ -120,11 +119,10 @@ def export(
         "name": "hosts, clients, or authorities such as provision-ca; one or more",
         "keys": "make their keys anew, too, not only their certificates",
         "plan": "tell what would change and change nothing",
-        "yes": "do not ask; so does the environment variable CI",
+        "yes": consent.YES,
         "stack": STACK,
-        "json": JSON,
+        "json": show.JSON,
     },
-    auto_shortflags=False,
 )
 def renew(  # noqa: PLR0913 - a task's parameters are its options
     _context: Context,
@@ -172,14 +170,12 @@ def renew(  # noqa: PLR0913 - a task's parameters are its options
 
 @task(
     help={
-        "file": "an ssh public key",
+        "file": "ssh public key",
         "principals": "users that may be logged in as, separated by commas",
         "hours": "how long it holds",
         "stack": STACK,
-        "json": JSON,
+        "json": show.JSON,
     },
-    # Reason: the short form of --hours would be -h, which asks for help.
-    auto_shortflags=False,
 )
 def sign(
     _context: Context,

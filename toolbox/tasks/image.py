@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 
-@task(help={"json": "print the data as JSON on stdout"})
+@task(help={"json": show.JSON})
 def check(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Prove that the image has every program it promises, and that every task explains itself.
 

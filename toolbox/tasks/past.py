@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
-from toolbox.tasks import change, show
+from toolbox.tasks import change, consent, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.reconfigure import Reached
 
 
-@task(help={"name": change.NAMES, "json": change.JSON}, iterable=["name"])
+@task(help={"hosts": change.NAMES, "json": show.JSON}, iterable=["hosts"])
 def status(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Tell what differs on machines from what was put there, as by hand; 1 when anything does.
@@ -30,7 +30,7 @@ def status(
         invoke host.status
         invoke host.status web --json
     """
-    with change.prospects(name) as (_project, pairs, findings):
+    with change.prospects(hosts) as (_project, pairs, findings):
         items = [_status(machine, seen) for machine, seen in pairs]
     drifted = [item["host"] for item in items if item["drift"]]
     if json:
@@ -79,10 +79,10 @@ def _status(machine: Reached, seen: Prospect) -> dict[str, Any]:
     }
 
 
-@task(help={"name": "host; the only one by default", "json": change.JSON}, iterable=["name"])
+@task(help={"hosts": "host; the only one by default", "json": show.JSON}, iterable=["hosts"])
 def adopt(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Print the Butane that would make the project agree with a machine; secrets are left out.
@@ -93,8 +93,8 @@ def adopt(
     """
     from toolbox.lib.reconfigure.telling import adoption
 
-    change.single(name)
-    with change.prospects(name) as (_project, pairs, _findings):
+    change.single(hosts)
+    with change.prospects(hosts) as (_project, pairs, _findings):
         ((machine, seen),) = pairs
         text = adoption.snippet(seen.plan, seen.survey)
     if json:
@@ -107,10 +107,10 @@ def adopt(
         show.say(f"{machine.name} is as the project says: there is nothing to adopt")
 
 
-@task(help={"name": change.NAMES, "json": change.JSON}, iterable=["name"])
+@task(help={"hosts": change.NAMES, "json": show.JSON}, iterable=["hosts"])
 def history(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     json: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """List what machines were made to be: the generations that they remember.
@@ -121,7 +121,7 @@ def history(
     """
     from toolbox.lib.simulation import reconfigure
 
-    with change.reached(name) as (_project, machines):
+    with change.reached(hosts) as (_project, machines):
         every = reconfigure.histories(machines)
     items = [
         _generation(machine, one)
@@ -162,17 +162,17 @@ def _generation(machine: Reached, one: Generation) -> dict[str, Any]:
 
 @task(
     help={
-        "name": "host; the only one by default",
+        "hosts": "host; the only one by default",
         "to": "generation; the one before the present one by default",
-        "yes": "do not ask before a real machine is changed; so does the environment variable CI",
+        "yes": consent.YES,
         "engine": change.ENGINE,
-        "json": change.JSON,
+        "json": show.JSON,
     },
-    iterable=["name"],
+    iterable=["hosts"],
 )
 def rollback(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     to: int = -1,
     yes: bool = False,  # noqa: FBT001, FBT002
     engine: str = "direct",
@@ -191,7 +191,7 @@ def rollback(
     from toolbox.lib.simulation import reconfigure
 
     engine = known_engine(engine)
-    name, to = _numbered(name or (), to)
+    name, to = _numbered(hosts or (), to)
     change.single(name)
     with change.reached(name) as (project, machines):
         (machine,) = machines

@@ -24,25 +24,23 @@ if TYPE_CHECKING:
 
 NAMES = "hosts, one or more; the only one by default"
 ADDRESS = "IP address or name at which machines reach this place; its own by default"
-PORT = "TCP port there"
+PORT = "TCP port there; 47443 by default"
 DEADLINE = 1800
 
 
-# Reason: the short forms of several options would be one letter.
 @task(
     help={
-        "name": NAMES,
+        "hosts": NAMES,
         "address": ADDRESS,
         "port": PORT,
-        "patience": "seconds for which a machine tries",
-        "json": "print the data as JSON on stdout",
+        "patience": "seconds for which a machine tries; 600 by default",
+        "json": show.JSON,
     },
-    iterable=["name"],
-    auto_shortflags=False,
+    iterable=["hosts"],
 )
 def ignition(
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     address: str = "",
     port: int = 0,
     patience: int = 0,
@@ -60,10 +58,10 @@ def ignition(
     from toolbox.lib.provision import door
 
     wanted = _project()
-    hosts = _hosts(wanted, name or ())
-    identity = _identity(wanted, hosts)
+    machines = _hosts(wanted, hosts or ())
+    identity = _identity(wanted, machines)
     desk = _desk(address, port, patience)
-    handovers = _handovers(wanted, identity, desk, hosts)
+    handovers = _handovers(wanted, identity, desk, machines)
     if json:
         items = [
             {
@@ -86,22 +84,21 @@ def ignition(
 
 @task(
     help={
-        "name": NAMES,
+        "hosts": NAMES,
         "address": ADDRESS,
         "port": PORT,
         "bind": "IP address to listen on, 0.0.0.0 for all; --address by default",
         "listen": "TCP port to listen on where that is another; --port by default",
-        "source": "network that machines ask from, such as 192.0.2.0/24; may be repeated",
+        "source": "network that machines ask from, such as 192.0.2.0/24; can be given again",
         "deadline": "seconds after which no machine is waited for any more",
         "forward": "have the router forward the port, by PCP, NAT-PMP or UPnP",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
-    iterable=["name", "source"],
-    auto_shortflags=False,
+    iterable=["hosts", "source"],
 )
 def serve(  # noqa: PLR0913 - the options of a task
     _context: Context,
-    name: Sequence[str] | None = None,
+    hosts: Sequence[str] | None = None,
     address: str = "",
     port: int = 0,
     bind: str = "",
@@ -125,7 +122,7 @@ def serve(  # noqa: PLR0913 - the options of a task
     from toolbox.lib.transport import serve as server
 
     wanted = _project()
-    machines = _hosts(wanted, name or ())
+    machines = _hosts(wanted, hosts or ())
     identity = _identity(wanted, machines)
     desk = _desk(address, port, 0, source or ())
     handovers = _handovers(wanted, identity, desk, machines)
@@ -137,8 +134,8 @@ def serve(  # noqa: PLR0913 - the options of a task
     with listener, way as mapping:
         if mapping is not None:
             _tell_forwarding(mapping, desk)
-        hosts = ", ".join(item.host for item in handovers)
-        with step(f"Serve {hosts} at {desk.url('/')}"):
+        names = ", ".join(item.host for item in handovers)
+        with step(f"Serve {names} at {desk.url('/')}"):
             report = server.serve(listener, offers, credentials, deadline=deadline)
     _tell(report, as_json=json)
 

@@ -15,6 +15,7 @@ import shlex
 import signal
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,23 +26,24 @@ from invoke.program import Program
 
 import toolbox
 from toolbox.lib.core.errors import Interrupted, ToolboxError, UsageError
-from toolbox.tasks import show
+from toolbox.tasks import show, usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from invoke.parser import Parser
     from invoke.parser.context import ParserContext
 
 UNKNOWN = re.compile(r"No idea what '(?P<word>.+)' is!")
+NO_NUMBER = re.compile(r"invalid literal for int\(\).*: '(?P<word>.*)'$")
 EXAMPLES = "Examples:"
-NAME = "--name"
-BARE = (NAME, "--file", "--what", "--key", "--who")
-"""Options whose value may stand on its own."""
-
 JSON_OPTION = "--json"
 FORMATS = ("flat", "nested", "json")
+TWICE = re.compile(r"^\S+ \((\S+)\)$")
+"""The default task of a collection in a list of Invoke's: ``sim.sim (sim)``."""
+
+ABOUT = "infra-toolbox: Butane templates become running, checked machines; begin with `invoke sim`."
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -107,8 +109,7 @@ class ToolboxProgram(Program):
                 raise
             raise UsageError(end.message, hint=f"{self.binary} --list shows all") from end
         except ValueError as error:
-            message = f"an option has a value of the wrong kind: {error}"
-            raise UsageError(message, hint=f"{self.binary} TASK --help shows the kinds") from error
+            raise self._no_number(words, error) from error
         self.update_config()
         self.execute()
 
@@ -170,7 +171,7 @@ class ToolboxProgram(Program):
                 None,
             )
             flags = self.parser.contexts[last].flags if last else {}
-            if {NAME, "--hosts"} & set(flags):
+            if {usage.NAME, usage.HOSTS} & set(flags):
                 for name in _host_names():
                     show.data(name)
         super().parse_cleanup()
@@ -181,6 +182,18 @@ class ToolboxProgram(Program):
         show.next_step("invoke TASK --help explains a task; invoke sim is where to begin")
         raise Exit
 
+    def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
+        """Print names and what they are, as wide as the terminal or COLUMNS says."""
+        for line in usage.columns(tuples):
+            show.data(line)
+        show.data("")
+
+    def _make_pairs(
+        self, coll: Collection, ancestors: list[str] | None = None
+    ) -> list[tuple[str, str | None]]:
+        pairs = super()._make_pairs(coll, ancestors)
+        return [(TWICE.sub(r"\1", name), text) for name, text in pairs]
+
     def list_tasks(self) -> None:
         """List the tasks, in one of Invoke's formats."""
         if self.list_format not in FORMATS:
@@ -190,6 +203,7 @@ class ToolboxProgram(Program):
 
     def print_help(self) -> None:
         """Print the program's options, then the tasks."""
+        show.data(f"{ABOUT}\n")
         super().print_help()
         if self.namespace is None:
             self.load_collection()
@@ -201,11 +215,11 @@ class ToolboxProgram(Program):
         """Print what a task does, its options, and examples."""
         task = self.collection[name]
         text, _, examples = (inspect.getdoc(task) or "").partition(EXAMPLES)
-        options = self.parser.contexts[name].help_tuples()
-        positional = _positional(self.parser.contexts[name])
+        options = usage.options(self.parser.contexts[name])
+        positional = usage.positional(self.parser.contexts[name])
         name = self._spoken(name)
         show.data(f"usage: {self.binary} {name}{' [options]' if options else ''}{positional}\n")
-        show.data(f"{text.strip()}\n")
+        show.data(f"{usage.paragraphs(text.strip())}\n")
         if options:
             show.data("options:")
             self.print_columns(options)
@@ -223,12 +237,11 @@ class ToolboxProgram(Program):
         return parser
 
     def _spoken(self, name: str) -> str:
-        """Return how one calls a task: that of a collection by the collection's name."""
-        collection = name.rpartition(".")[0]
-        return collection if collection in self.parser.contexts[name].aliases else name
+        """Return how one calls a task."""
+        return usage.spoken(name, self.parser.contexts[name].aliases)
 
     def _named(self, words: Sequence[str]) -> list[str]:
-        """Give the parameter of `BARE` that a task has to a bare word behind it: ``sim.ssh web``.
+        """Give a bare word behind a task to the option that it stands for: ``sim.ssh web``.
 
         Invoke takes a positional word only for a parameter that has no default, and then takes
         any for it, ``--help``, too.
@@ -240,8 +253,10 @@ class ToolboxProgram(Program):
         for word in words:
             if word in contexts:
                 flags = contexts[word].flags
-            elif (word == "-" or not word.startswith("-")) and not wants_value and _bare(flags):
-                named.append(f"{_bare(flags)}={word}")
+            elif (
+                (word == "-" or not word.startswith("-")) and not wants_value and usage.bare(flags)
+            ):
+                named.append(f"{usage.bare(flags)}={word}")
                 continue
             wants_value = word in flags and flags[word].takes_value
             named.append(word)
@@ -256,15 +271,30 @@ class ToolboxProgram(Program):
         contexts = parser.contexts if parser is not None else self._make_parser().contexts
         if word.startswith("-"):
             given = error.context.name if error.context is not None else None
-            known = list(contexts[given].flags) if given else list(self.initial_context.flags)
+            known = list(contexts[given].flags if given else self.initial_context.flags)
+            call = f"{self.binary} {self._spoken(given)}" if given else self.binary
+            hint = f"{call} --help shows its options"
             what = f"{self._spoken(given) if given else self.binary} has no option {word}"
         else:
-            known = [*contexts, *(alias for name in contexts.values() for alias in name.aliases)]
+            known = [usage.spoken(name, own.aliases) for name, own in contexts.items()]
             what = f"there is no task {word}"
-        within = [name for name in contexts if name.startswith(f"{word}.")]
-        near = within or difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-        meant = f"did you mean {' or '.join(near)}?" if near else f"{self.binary} --list shows all"
-        return UsageError(what, hint=meant)
+            hint = f"{self.binary} --list shows all"
+        within = [name for name in known if name.startswith(f"{word}.")]
+        if within:
+            return UsageError(what, hint=f"tasks of {word}: {', '.join(within)}")
+        near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+        return UsageError(what, hint=f"did you mean {' or '.join(near)}?" if near else hint)
+
+    def _no_number(self, words: Sequence[str], error: ValueError) -> UsageError:
+        """Return the error of an option that takes a number and was given something else."""
+        match = NO_NUMBER.search(str(error))
+        value = match["word"] if match else ""
+        pairs = pairwise(words)
+        apart = [option for option, word in pairs if word == value and option.startswith("--")]
+        joined = [word.removesuffix(f"={value}") for word in words if word.endswith(f"={value}")]
+        option = next(iter((*apart, *joined)), "an option")
+        hint = f"{self.binary} TASK --help shows what each option takes"
+        return UsageError(f"{option} takes a whole number, not '{value}'", hint=hint)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -338,22 +368,6 @@ def _has_tasks(start: str | None) -> bool:
     folder = Path(start or ".").absolute()
     places = ("tasks.py", "tasks/__init__.py")
     return any((above / name).exists() for above in (folder, *folder.parents) for name in places)
-
-
-def _bare(flags: Iterable[str]) -> str | None:
-    """Return the option that a bare word stands for."""
-    return next((option for option in BARE if option in flags), None)
-
-
-def _positional(context: ParserContext) -> str:
-    """Return what stands in a call without an option, as usage tells it."""
-    option = _bare(context.flags)
-    if option is None:
-        return ""
-    word = option.removeprefix("--").upper()
-    if option != NAME:
-        return f" {word}"
-    return f" [{word}…]" if context.flags[option].kind is list else f" [{word}]"
 
 
 def _indented(text: str) -> str:

@@ -18,13 +18,11 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
 
 
-# Reason: the short form of --hosts would be -h, which asks for help.
 @task(
     help={
         "hosts": "names of hosts, separated by commas; all by default",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
-    auto_shortflags=False,
 )
 def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Check the configs of all hosts, without keys, machines or network.

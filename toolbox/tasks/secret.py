@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STACK = "prod"
 HELP = {
     "stack": "name of what the secrets are for",
-    "json": "print the data as JSON on stdout",
+    "json": show.JSON,
 }
 COMMIT = "git add authorized_keys state && git commit"
 STAYS = "what was read once stays known, and git keeps what the old passphrase opens"
@@ -88,9 +88,13 @@ def remove(
         invoke secret.remove bob@example.org
         invoke secret.remove SHA256:…
     """
+    from toolbox.lib.core.errors import UsageError
     from toolbox.lib.stack import rotation
     from toolbox.lib.vault import membership
 
+    if not who:
+        message = "who is to be removed?"
+        raise UsageError(message, hint="a comment, fingerprint or key; secret.show lists them")
     here = _vault(stack)
     project = _project(here.root)
     changed, gone = membership.removed(_text(here.root), who)
@@ -189,7 +193,10 @@ def audit(_context: Context, stack: str = STACK, json: bool = False) -> None:  #
     if findings:
         message = f"secrets that stand in clear: {len(findings)}"
         raise VerificationError(message, hint=HINT, findings=findings)
-    show.say(f"none of {len(wanted)} secrets stands in clear")
+    if wanted:
+        show.say(f"none of {len(wanted)} secrets stands in clear")
+    else:
+        show.say("the project has no secrets that could stand in clear")
 
 
 @task(help={"index": "file of what is staged; by default what git tells its hooks"})

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 
+JSON = "print the data as JSON on stdout"
+"""Help of the option ``--json``."""
+
 LAST_RULE = 78
 FULL = "no space left on device"
 """What programs say when a disk is full (strerror(3) of ENOSPC)."""

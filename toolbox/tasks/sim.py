@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 HELP = {
     "accel": "auto (KVM if it boots a guest here), kvm (or fail), tcg (emulation)",
-    "os": "simulate every host on this guest",
+    "os": "simulate every host on this guest; on that of its own os by default",
     "deadline": "seconds that a boot may take",
     "hosts": "names of hosts, separated by commas; all by default",
     "cold": "boot new machines, though one of the same content could be resumed",
     "warm": "start new machines from a generic guest in memory, and change them to their config",
     "fresh": "make the machines anew, whatever they are",
-    "json": "print the data as JSON on stdout",
+    "json": show.JSON,
 }
+NAME = "host; the only one by default"
 SHOWN = 3
 """Names of files that a line has room for."""
 
@@ -68,8 +69,7 @@ def _options(accel: str, os: str, deadline: int, hosts: str, **flags: bool) -> O
     return Options(accel, os or None, float(deadline), names, **flags)
 
 
-# Reason: the short form of --hosts would be -h, which asks for help.
-@task(default=True, help=HELP, auto_shortflags=False)
+@task(default=True, help=HELP)
 def sim(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
@@ -113,7 +113,6 @@ def _prove(
 
 @task(
     help={key: HELP[key] for key in ("accel", "os", "deadline", "hosts", "warm")},
-    auto_shortflags=False,
 )
 def watch(
     _context: Context,
@@ -161,7 +160,7 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-@task(help=HELP, auto_shortflags=False)
+@task(help=HELP)
 def up(  # noqa: PLR0913 - the options of a task
     _context: Context,
     accel: str = "auto",
@@ -243,7 +242,7 @@ def status(_context: Context, json: bool = False) -> None:  # noqa: FBT001, FBT0
         show.fail("not every machine is well", hint="look at one: invoke sim.logs NAME")
 
 
-@task(help={"name": "host to log in to; the only one by default"})
+@task(help={"name": NAME})
 def ssh(context: Context, name: str = "") -> None:
     """Log in to a machine, or run a command on it.
 
@@ -260,7 +259,7 @@ def ssh(context: Context, name: str = "") -> None:
         show.end(attach(client.command(name, *show.rest(context))))
 
 
-@task(help={"name": "host whose serial console to open"})
+@task(help={"name": NAME})
 def console(_context: Context, name: str = "") -> None:
     """Open the serial console of a machine; Ctrl-] leaves it.
 
@@ -276,7 +275,7 @@ def console(_context: Context, name: str = "") -> None:
     show.end(attach(["virsh", "-c", connect().uri, "console", domain]))
 
 
-@task(help={"name": "host", "lines": "only the last lines"})
+@task(help={"name": NAME, "lines": "how many of the last lines; all by default"})
 def logs(_context: Context, name: str = "", lines: int = 0) -> None:
     """Print what a machine's serial console printed.
 
@@ -287,7 +286,13 @@ def logs(_context: Context, name: str = "", lines: int = 0) -> None:
     from toolbox.lib.simulation import layout
 
     wanted = project()
-    text = text_of(layout.of(wanted).console(_single(wanted, name)))
+    name = _single(wanted, name)
+    console = layout.of(wanted).console(name)
+    if not console.is_file():
+        show.fail(
+            f"{name} has printed nothing: it was never booted here", hint="invoke sim boots it"
+        )
+    text = text_of(console)
     show.data("\n".join(text.splitlines()[-lines:]))
 
 

@@ -10,31 +10,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.unit.machine.conftest import DOMAIN
 from toolbox.lib.machine.domain import (
     FW_CFG_IGNITION,
     QEMU,
     Domain,
     FirstBoot,
-    Forward,
     labels_of,
     stylesheet,
 )
-from toolbox.lib.machine.link import SLOT, derive
+from toolbox.lib.machine.link import SLOT
 
 ODD = {"simulation": "a{b}c", "host": '"quoted" & <\'>', "project": "{{{", "note": "ü → {@x}"}
-DOMAIN = Domain(
-    name="example-12345678-web",
-    uuid="0c7d3a0e-6f0e-4a4b-9d35-1f2f6f3f9a11",
-    memory=2048,
-    cpus=2,
-    accelerator="tcg",
-    disk=Path("/pool/web.qcow2"),
-    console=Path("/console/web.log"),
-    mac="02:00:00:00:00:01",
-    forwards=(Forward(20022, 22), Forward(20080, 80)),
-    labels={"simulation": "example-12345678", "host": "web"},
-    link=derive("example-12345678", "web"),
-)
 FIRST = FirstBoot(Path("/g/vmlinuz"), Path("/g/initramfs.img"), "console=ttyS0", Path("/run/c.ign"))
 
 

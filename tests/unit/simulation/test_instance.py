@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.machine.conftest import DOMAIN
 from toolbox.lib.core.secret import Secret
-from toolbox.lib.machine.domain import Domain
-from toolbox.lib.machine.link import derive
 from toolbox.lib.pki.identity import HostIdentity, Identity
 from toolbox.lib.simulation import generic, instance
+
+if TYPE_CHECKING:
+    from toolbox.lib.machine.domain import Domain
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n'; rm -rf / #\n-----END OPENSSH PRIVATE KEY-----\n"
 HOST = HostIdentity(Secret(KEY), "ssh-ed25519 HOST", Secret("tls"), "certificate")
 IDENTITY = Identity("ca", Secret("provision"), "ssh-ed25519 PROVISION", {"web": HOST})
-DOMAIN = Domain(
-    name="example-12345678-web",
-    uuid="11111111-1111-1111-1111-111111111111",
-    memory=2048,
-    cpus=2,
-    accelerator="tcg",
-    disk=Path("/pool/web.qcow2"),
-    console=Path("/console/web.log"),
-    mac="02:00:00:00:00:01",
-    forwards=(),
-    labels={},
-    link=derive("example-12345678", "web"),
-)
 
 
 def _script(domain: Domain = DOMAIN) -> Secret:

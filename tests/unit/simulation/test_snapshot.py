@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.unit.machine.conftest import DOMAIN
 from toolbox.lib.core.errors import ProgramFailed
 from toolbox.lib.core.run import run
 from toolbox.lib.machine import accel
@@ -24,19 +25,6 @@ from toolbox.lib.simulation.snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOMAIN = Domain(
-    name="example-12345678-web",
-    uuid="11111111-1111-1111-1111-111111111111",
-    memory=2048,
-    cpus=2,
-    accelerator="tcg",
-    disk=Path("/pool/web-11111111.qcow2"),
-    console=Path("/console/web.log"),
-    mac="02:00:00:00:00:01",
-    forwards=(Forward(20022, 22), Forward(20080, 80)),
-    labels={"host": "web"},
-    link=derive("example-12345678", "web"),
-)
 HYPERVISOR = Hypervisor("test:///default")
 
 

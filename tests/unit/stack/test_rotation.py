@@ -9,7 +9,7 @@ import pytest
 
 from toolbox.lib.core.errors import ToolboxError, UsageError, VerificationError
 from toolbox.lib.stack import rotation
-from toolbox.lib.vault import age, identities, passphrase, store
+from toolbox.lib.vault import age, passphrase, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from toolbox.lib.vault.store import Vault
 
 pytestmark = pytest.mark.needs("age", "ssh-keygen")
-
-
-@pytest.fixture
-def people(pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return two persons, the first of whom works here."""
-    found = {name: pair(name) for name in ("ana", "bob")}
-    monkeypatch.setenv(identities.VARIABLE, str(found["ana"].path))
-    return found
 
 
 @pytest.fixture

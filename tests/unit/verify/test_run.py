@@ -65,6 +65,18 @@ def test_own_checks_of_a_host(tmp_path: Path) -> None:
     assert set(_proofs(tmp_path, folder)) == {("web", "config")}
 
 
+def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
+    """A project's folder of checks is as it was, though a check imports a file beside it."""
+    folder = tmp_path / "hosts" / "web"
+    folder.mkdir(parents=True)
+    (folder / "sums.py").write_text("ONE = 1\n")
+    beside = f"import sys\nsys.path.append({str(folder)!r})\nimport sums\n"
+    (folder / "check_config.py").write_text(beside + CONFIG)
+
+    assert _proofs(tmp_path, folder)["web", "config"].ok
+    assert {path.name for path in folder.iterdir()} == {"check_config.py", "sums.py"}
+
+
 def test_machine_is_reached(
     shipped: Path, tmp_path: Path, fake: Callable[[str, str], Path]
 ) -> None:

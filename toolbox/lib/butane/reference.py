@@ -175,6 +175,9 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "must be given"
     value = info.get_default(call_default_factory=True, validated_data={"UPDATE_UID": 1000})
+    if value and isinstance(value, list):
+        # Reason: a table is as wide as its longest piece of code.
+        return ", ".join(f"`{_jinja(item)}`" for item in value)
     return f"`{_jinja(value)}`" if value != "" else "empty"
 
 

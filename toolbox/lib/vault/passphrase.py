@@ -58,7 +58,7 @@ def ensure(path: Path, here: Vault) -> None:
     """
     if not path.exists():
         message = f"the project has no {path.relative_to(here.root)}"
-        raise UsageError(message, hint="secret.init makes it")
+        raise UsageError(message, hint="invoke secret.init makes it")
 
 
 def reveal(here: Vault, path: Path | None = None) -> Secret:

@@ -80,7 +80,8 @@ def verify(
             *("-o", "python_files=check_*.py", "--expected", expected),
             *("--ssh-configuration", ssh_config, "--proof", proof),
         ]
-        command = [sys.executable, "-m", "pytest", *options, *places]
+        # Reason: the folders of checks are a person's; compiled files do not belong there.
+        command = [sys.executable, "-B", "-m", "pytest", *options, *places]
         # Reason: the same library in the process of the checks, also from a checkout.
         environment = {"PYTHONPATH": str(Path(toolbox.__file__).parent.parent)}
         result = run(command, timeout=DEADLINE_SECONDS, env=environment, check=False)
