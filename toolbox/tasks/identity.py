@@ -221,7 +221,7 @@ def sign(
 @task(
     help={
         "what": "serial number or name of a certificate, or the file of a key or certificate",
-        "json": JSON,
+        "json": show.JSON,
     }
 )
 def revoke(_context: Context, what: str = "", json: bool = False) -> None:  # noqa: FBT001, FBT002

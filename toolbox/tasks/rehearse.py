@@ -27,7 +27,7 @@ STACK = "prod"
         "accel": "auto (KVM if it boots a guest here), kvm (or fail), tcg (emulation)",
         "os": "simulate every host on this guest",
         "deadline": "seconds that a boot may take",
-        "json": "print the data as JSON on stdout",
+        "json": show.JSON,
     },
     auto_shortflags=False,
 )
