@@ -25,7 +25,7 @@ STACK = "prod"
         "hosts": "names of hosts, separated by commas; all by default",
         "boot": "--no-boot: look at secrets, keys and configs only",
         "accel": "auto (KVM if it boots a guest here), kvm (or fail), tcg (emulation)",
-        "os": "simulate every host on this guest",
+        "os": "simulate every host on this guest; on that of its own os by default",
         "deadline": "seconds that a boot may take",
         "json": show.JSON,
     },
