@@ -59,9 +59,7 @@ systemctl --failed --no-legend --plain
 
 
 def _write(machine: Sandbox, text: str) -> None:
-    """Make a text the config of the example's host; the files that it names lie beside it."""
-    beside = shutil.ignore_patterns("*.bu")
-    shutil.copytree(CONFIGS, machine.root / HOST, symlinks=True, ignore=beside, dirs_exist_ok=True)
+    """Make a text the config of the example's host."""
     (machine.root / HOST / "hello.bu").write_text(text)
 
 
@@ -103,6 +101,8 @@ def _nothing_left(machine: Sandbox) -> None:
 @pytest.fixture(scope="module")
 def ignited(sandbox: Sandbox) -> dict[str, list[str]]:
     """What machines are that were ignited with each config; the first one stays."""
+    beside = shutil.ignore_patterns("*.bu")
+    shutil.copytree(CONFIGS, sandbox.root / HOST, symlinks=True, ignore=beside, dirs_exist_ok=True)
     facts = {}
     for name, text in (("second", SECOND), ("first", FIRST)):
         _write(sandbox, text)
