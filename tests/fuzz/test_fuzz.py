@@ -34,9 +34,10 @@ if __name__ == "__main__":
 from toolbox.lib.butane import complaint, dataurl, local, merge, origins, template
 from toolbox.lib.butane.layers import Layer
 from toolbox.lib.butane.local import LocalError
+from toolbox.lib.inventory import revocations
 from toolbox.lib.inventory.document import RESET, Items, Scalar, Table, parse, value
 from toolbox.lib.inventory.operators import read_keys
-from toolbox.lib.pki import keys
+from toolbox.lib.pki import keys, krl
 from toolbox.lib.reconfigure.desire import ignition, inheritance
 from toolbox.lib.reconfigure.engines import job
 from toolbox.lib.reconfigure.history import comeback, record
@@ -303,6 +304,14 @@ def fuzz_keys(text: str) -> None:
     assert not any("\n" in key for key in read)
 
 
+def fuzz_revoked(text: str) -> None:
+    """Who is revoked is read alike again, and a list is made of it; what is not has a line."""
+    lines, findings = revocations.read(text, "revoked_keys")
+    assert all(finding.line for finding in findings)
+    assert revocations.read("\n".join(lines), "again") == (lines, [])
+    assert bool(krl.encoded(lines)) == bool(lines)
+
+
 def fuzz_pem(text: str) -> None:
     """A file of certificates gives authorities that are read again, or its mistakes."""
     found = keys.bundle(text, "old.pem")
@@ -390,6 +399,7 @@ TARGETS: dict[str, Callable[[str], None]] = {
     "complaint": fuzz_complaint,
     "keys": fuzz_keys,
     "answer": fuzz_answer,
+    "revoked": fuzz_revoked,
     "pem": fuzz_pem,
     "recipients": fuzz_recipients,
     "private": fuzz_private,
