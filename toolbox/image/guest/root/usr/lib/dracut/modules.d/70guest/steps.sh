@@ -69,6 +69,27 @@ grow_partition() {
     partx --update --nr "$number" "/dev/${disk##*/}"
 }
 
+# Enable and disable the units of the config, by the presets that Ignition has written.
+# Reason: systemd of Fedora does both at a first boot, that of Debian enables only.
+presets() {
+    for preset in "$ROOT"/etc/systemd/system-preset/*; do
+        case ${preset##*/} in
+            '*') return 0 ;;
+            20-ignition.preset) ;;
+            *)
+                # Reason: a preset of the config's own can be about any unit of the image.
+                systemctl --quiet --root="$ROOT" preset-all 2>/dev/null
+                return 0
+                ;;
+        esac
+    done
+    # Reason: names of units are words, and one that does not exist must not stop the others.
+    # shellcheck disable=SC2046
+    set -- $(sed -n 's/^enable //p; s/^disable //p' "$ROOT/etc/systemd/system-preset/20-ignition.preset")
+    systemctl --quiet --root="$ROOT" preset "$@" 2>/dev/null ||
+        for unit; do systemctl --quiet --root="$ROOT" preset "$unit" 2>/dev/null; done
+}
+
 # Ignition has succeeded: never again on this disk.
 forget_firstboot() {
     mount -o remount,rw "$BOOT" && rm -f "$BOOT/ignition.firstboot" && mount -o remount,ro "$BOOT"
