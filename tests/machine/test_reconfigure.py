@@ -53,7 +53,7 @@ systemctl show -p Nice,ExecStart,Documentation \
     sed 's/ start_time=.*//'
 podman ps --all --format '{{.Names}} {{.Image}} {{.State}}' | sort
 podman ps --quiet | xargs podman inspect --format '{{.Name}} {{.Config.Env}}' |
-    sed 's/HOSTNAME=[0-9a-f]*//' | sort
+    sed 's/^\([^ ]*\) .*\(TURN=[a-z]*\).*/\1 \2/; s/\[.*//' | sort
 systemctl --failed --no-legend --plain
 """
 

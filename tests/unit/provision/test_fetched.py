@@ -19,7 +19,7 @@ from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.host import Host
 from toolbox.lib.pki import serving, standin
 from toolbox.lib.provision.handover import Desk, Handover, credentials, desk, prepare
-from toolbox.lib.reconfigure import firstboot
+from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.transport.credentials import Credentials
 from toolbox.lib.transport.serve import Report, listen, serve
 

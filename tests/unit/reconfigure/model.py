@@ -148,7 +148,8 @@ class Machine:
     def survey(self, desired: DesiredState, **facts: Any) -> Survey:
         """Look at it, as far as a plan needs it."""
         known = self._known()
-        asked = {*ignition.paths(desired), *(known.nodes if known else ())}
+        listed = record.listing(known).splitlines() if known else ()
+        asked = {*ignition.paths(desired), *listed}
         asked |= pending.read(self.pending).made
         nodes = {path: self.tree[path].found() for path in asked if path in self.tree}
         given = image()

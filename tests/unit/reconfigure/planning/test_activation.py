@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.reconfigure.model import Machine, file, read, storage
+from tests.unit.reconfigure.model import Entry, Machine, file, read, storage
+from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.look.survey import UnitFacts
 from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
@@ -117,6 +118,38 @@ def test_unmasking_what_others_masked() -> None:
     plan = machine.plan(read(_config(_unit("cron.service", mask=False, enabled=True))))
     assert [change.path for change in plan.nodes if change.target] == [path]
     assert _said(plan) == ["enable cron.service", "start cron.service"]
+
+
+def test_a_mask_of_the_image_comes_back() -> None:
+    """Where no config speaks of it any more, the image's own mask is there again."""
+    units = {"cron.service": UnitFacts("masked", "inactive", "masked")}
+    path = "/etc/systemd/system/cron.service"
+    machine = Machine(units=units)
+    machine.tree[path] = Entry(Kind.LINK, target="/dev/null")
+    bare = read(_config(_unit("cron.service", mask=False)), "a")
+    machine.apply(machine.plan(bare))
+    assert path not in machine.tree
+    machine.units["cron.service"] = RUNS
+    assert machine.plan(bare).nothing
+
+    back = machine.plan(read({}, "b"))
+    assert [(change.path, change.target) for change in back.nodes] == [(path, "/dev/null")]
+    assert _said(back) == ["stop cron.service"]
+    machine.apply(back)
+    assert machine.plan(read({}, "b")).nothing
+
+
+def test_a_mask_does_not_take_what_came_instead() -> None:
+    """What somebody put where the image had its mask stays."""
+    units = {"cron.service": UnitFacts("masked", "inactive", "masked")}
+    path = "/etc/systemd/system/cron.service"
+    machine = Machine(units=units)
+    machine.tree[path] = Entry(Kind.LINK, target="/dev/null")
+    machine.apply(machine.plan(read(_config(_unit("cron.service", mask=False)), "a")))
+    machine.tree[path] = Entry(Kind.FILE, data=b"[Service]\n")
+    machine.units["cron.service"] = RUNS
+
+    assert not machine.plan(read({}, "b")).nodes
 
 
 def test_a_unit_of_the_image() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.desire.blob import Blob
+from toolbox.lib.reconfigure.desire.state import UNITS
 from toolbox.lib.reconfigure.history.layout import is_base
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ FOLDER = "/var/lib/infra-toolbox"
 KEPT = " kept"
 OF_THE_IMAGE = frozenset({"core", "root"})
 """Users that an image has; Ignition changes them and makes all others."""
+
+WAS_MASKED = "was-masked"
+"""Word for a unit that the image masks, and whose mask a config wanted away."""
 
 VERSION = 1
 
@@ -67,8 +71,8 @@ class Record:
         engine: ``ignition``, ``direct`` or ``salt``.
         nodes: What was put at each path.
         units: What was said about units: ``enabled``, ``disabled``, ``masked``, ``unmasked``, and
-            what they were before: ``was-enabled``, ``was-disabled``, ``was-active``; in that
-            order, joined by commas.
+            what they were before: ``was-enabled``, ``was-disabled``, ``was-active`` and
+            `WAS_MASKED`; in that order, joined by commas.
         users: Names of users that the config makes, with the SHA-256 of what it says about each,
             and `KEPT` behind it where the user was there before.
         groups: The same for groups.
@@ -195,6 +199,10 @@ def listing(*records: Record) -> str:
     A path that holds the end of a line is left out, and so never removed by what reads this.
     """
     paths = {path for record in records for path in record.nodes if "\n" not in path}
+    for record in records:
+        # Reason: a mask that comes back must not take the place of something that was put there.
+        unmasked = (name for name, words in record.units.items() if WAS_MASKED in words.split(","))
+        paths |= {f"{UNITS}/{name}" for name in unmasked if "\n" not in name}
     return "".join(f"{path}\n" for path in sorted(paths))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.desire.presets import parted
-from toolbox.lib.reconfigure.desire.state import UNITS, Kind
+from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
 from toolbox.lib.reconfigure.history import pending, record
 from toolbox.lib.reconfigure.history.record import Placed
 from toolbox.lib.reconfigure.planning import accounts, activation, nodes, removal, risk
@@ -40,8 +40,11 @@ def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine:
     wanted = settled(desired, survey)
     left = pending.read(survey.pending)
     scene = Scene(survey, owners(wanted, survey), _placed(survey, left))
-    changed = [*nodes.changes(wanted.nodes, scene)]
     paths = {node.path for node in wanted.nodes}
+    changed = [
+        *nodes.changes(wanted.nodes, scene),
+        *removal.masked_again(wanted.units, paths, scene),
+    ]
     gone = [*removal.removals(paths, scene), *removal.unmasked(wanted.units, paths, scene)]
     # Reason: what is removed needs no removal of what is in it, and the deepest goes first.
     every = (*changed, *gone)
@@ -117,7 +120,7 @@ def _remembered(
             path: replace(item, kept=_kept(path, item, scene, was.get(path)))
             for path, item in new.nodes.items()
         },
-        units=_units(desired, new, survey),
+        units=_units(desired, new, scene),
         users=people,
         groups=sets,
         provisioning=dict(old.provisioning if old else desired.provisioning),
@@ -141,11 +144,13 @@ def _kept(path: str, item: Placed, scene: Scene, change: NodeChange | None) -> b
     return found.kind is Kind.DIRECTORY or not (item.digest or item.source or item.target)
 
 
-def _units(desired: DesiredState, new: Record, survey: Survey) -> dict[str, str]:
+def _units(desired: DesiredState, new: Record, scene: Scene) -> dict[str, str]:
     """Return what is remembered of units, with what they were before anything was said."""
+    survey = scene.survey
     old = survey.record.units if survey.record else {}
     remembered = {}
-    for name in (unit.name for unit in desired.units):
+    for unit in desired.units:
+        name = unit.name
         known, path = old.get(name), f"{UNITS}/{parted(name)[0]}"
         if known is not None:
             words = [word for word in known.split(",") if word.startswith("was-")]
@@ -153,6 +158,10 @@ def _units(desired: DesiredState, new: Record, survey: Survey) -> dict[str, str]
             # Reason: a file that is ours already tells nothing of what was there before it.
             ours = path in new.nodes and path in survey.nodes
             words = [] if ours else [*before(survey.units.get(name))]
+        mask = f"{UNITS}/{name}"
+        found = survey.nodes.get(mask)
+        if unit.masked is False and found and found.target == MASK and mask not in scene.placed:
+            words.append(record.WAS_MASKED)
         said = [word for word in (new.units.get(name, ""), *words) if word]
         if said:
             remembered[name] = ",".join(said)

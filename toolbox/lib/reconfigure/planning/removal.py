@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
+from toolbox.lib.reconfigure.history.record import WAS_MASKED
 from toolbox.lib.reconfigure.planning.appending import base
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange
 
@@ -48,6 +49,19 @@ def unmasked(units: Iterable[Unit], desired: Collection[str], scene: Scene) -> I
             yield NodeChange(
                 path, Change.REMOVED, Kind.LINK, f"mask of {unit.name}", was=found, target=MASK
             )
+
+
+def masked_again(
+    units: Iterable[Unit], desired: Collection[str], scene: Scene
+) -> Iterator[NodeChange]:
+    """Yield masks of the image that a config wanted away, and no config speaks of any more."""
+    said = {unit.name: unit.masked for unit in units}
+    known = scene.survey.record.units if scene.survey.record else {}
+    for name, words in known.items():
+        path = f"{UNITS}/{name}"
+        is_free = path not in desired and scene.found(path) is None
+        if WAS_MASKED in words.split(",") and said.get(name) is None and is_free:
+            yield NodeChange(path, Change.ADDED, Kind.LINK, f"mask of {name}", target=MASK)
 
 
 def _change(path: str, was: Placed, scene: Scene) -> NodeChange | None:
