@@ -129,6 +129,25 @@ def test_nobody_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not site.left()
 
 
+def test_killed_change_is_taken_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was killed before its end is taken back at once: nobody could confirm it any more."""
+    site.bring(BEFORE)
+    before = site.tree()
+    carry_out = jobs.carry_out
+
+    def killed(session: Session, plan: Plan, job: jobs.Job, **options: Any) -> jobs.Outcome:
+        job.lines.insert(len(job.lines) // 2, "kill -9 $$")
+        return carry_out(session, plan, job, **options)
+
+    monkeypatch.setattr(jobs, "carry_out", killed)
+    with pytest.raises(ToolboxError, match="ended there before it was done"):
+        _apply(site, site.session)
+
+    _ends(site)
+    assert site.tree() == before
+    assert not site.left()
+
+
 def test_cut_connection_is_tried_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that cuts the connection over which it is made is confirmed over a new one."""
     site.bring(BEFORE)

@@ -27,22 +27,29 @@ arm() {
         # Reason: who logs out may take along what was started in the session.
         scope="systemd-run --scope --quiet --collect --unit=infra-toolbox-undo-$ID"
     fi
+    echo "$$" >"$ARMED/job"
     # Reason: it keeps the lock, so that nobody builds on what may be taken back.
     # shellcheck disable=SC2086
     setsid $scope sh "$ARMED/job.sh" watch </dev/null >/dev/null 2>&1 &
     echo $! >"$ARMED/pid"
-    echo "$$" >"$ARMED/job"
     printf '%s since %s, to be confirmed\n' "$WHO" "$SINCE" >"$LOCK"
+}
+
+# Is the change still going on?
+goes_on() {
+    [ -d "$ARMED" ] && [ ! -f "$ARMED/finished" ] && kill -0 "-$(cat "$ARMED/job")" 2>/dev/null
 }
 
 # Waits for the end of the change, and then for its confirmation; takes it back without one.
 watch() {
     left=$LONGEST
-    while [ -d "$ARMED" ] && [ ! -f "$ARMED/finished" ] && [ $left -gt 0 ]; do
+    while goes_on && [ $left -gt 0 ]; do
         sleep 1 9>&-
         left=$((left - 1))
     done
     left=$LIMIT
+    # Reason: what was killed before its end is confirmed by nobody.
+    [ -f "$ARMED/finished" ] || left=0
     while [ -d "$ARMED" ] && [ ! -f "$ARMED/now" ] && [ "$left" -gt 0 ]; do
         sleep 1 9>&-
         left=$((left - 1))
@@ -50,7 +57,12 @@ watch() {
     # Reason: who moves the folder first decides what becomes of the change.
     mv "$ARMED" "$UNDO/undoing" 2>/dev/null || exit 0
     ARMED=$UNDO/undoing
-    [ -f "$ARMED/finished" ] || kill -9 "-$(cat "$ARMED/job")" 2>/dev/null
+    if [ ! -f "$ARMED/finished" ]; then
+        kill -9 "-$(cat "$ARMED/job")" 2>/dev/null
+        places
+        leftovers
+        rm -rf "$JOB"
+    fi
     undo
     for item in record.json paths; do
         again "$item" "$STATE/$item"
@@ -75,7 +87,7 @@ again() {
 
 # Tells that the change stays; only its own, and only when it ended well.
 confirm() {
-    while [ -d "$ARMED" ] && [ ! -f "$ARMED/finished" ]; do sleep 0.2; done
+    while goes_on; do sleep 0.2; done
     [ "$(cat "$ARMED/finished" 2>/dev/null)" = "$1 0" ] && mv "$ARMED" "$UNDO/confirmed" || exit $UNDONE
     kill -9 "$(cat "$UNDO/confirmed/pid")" 2>/dev/null
     while read -r home; do rm -rf "$home"; done 2>/dev/null <"$UNDO/confirmed/homes"
