@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolbox.lib.butane.check.unitfile import entries
 from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
-from toolbox.lib.reconfigure.look.survey import ENABLED, RUNNING, TRIED
+from toolbox.lib.reconfigure.look.survey import ENABLED, RUNNING, TRIED, Survey
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange
 from toolbox.lib.reconfigure.units import concern, rules, unitpath
 from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from toolbox.lib.reconfigure.desire.state import DesiredState, Node, Unit
-    from toolbox.lib.reconfigure.look.survey import Survey, UnitFacts
+    from toolbox.lib.reconfigure.look.survey import UnitFacts
     from toolbox.lib.reconfigure.units.references import References
 
 NEVER_RESTARTED = frozenset({"dbus.service", "dbus-broker.service"})
@@ -62,6 +62,11 @@ def effects(changes: Iterable[NodeChange], desired: DesiredState, survey: Survey
     for change in changes:
         activation.follow(change)
     return activation.effects
+
+
+def starting(desired: DesiredState) -> frozenset[str]:
+    """Return the units that shall start at boot."""
+    return frozenset(_Activation(desired, Survey()).wanted)
 
 
 def installs(text: str) -> frozenset[tuple[str, str]]:

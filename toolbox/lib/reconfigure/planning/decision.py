@@ -9,7 +9,7 @@ from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
 from toolbox.lib.reconfigure.history import pending, record
 from toolbox.lib.reconfigure.history.record import Placed
-from toolbox.lib.reconfigure.planning import accounts, activation, nodes, removal, risk
+from toolbox.lib.reconfigure.planning import accounts, activation, nodes, removal, resumption, risk
 from toolbox.lib.reconfigure.planning.owners import owners
 from toolbox.lib.reconfigure.planning.plan import Plan
 from toolbox.lib.reconfigure.planning.scene import Scene
@@ -79,7 +79,9 @@ def _active(plan: Plan, desired: DesiredState, survey: Survey, left: Pending) ->
     """Return a plan with what makes its changes take effect."""
     effects = activation.effects(plan.nodes, desired, survey)
     switched = actions(desired, survey, {change.path: change for change in plan.nodes})
-    units = ordered([*effects.actions, *switched, *left.actions], effects.stopped)
+    starting = activation.starting(desired) if left.actions else ()
+    unfinished = resumption.due(left.actions, starting, survey)
+    units = ordered([*effects.actions, *switched, *unfinished], effects.stopped)
     commands = (*effects.commands, *left.commands)
     stale = any(facts.stale for facts in survey.units.values())
     return replace(
