@@ -71,15 +71,17 @@ grow_partition() {
 
 # Enable and disable the units of the config, by the presets that Ignition has written.
 # Reason: systemd of Fedora does both at a first boot, that of Debian enables only.
-presets() {
+presets() ( # a shell of its own, so that no variable gets into the machine
+    # Reason: in an initramfs systemctl would look for presets of one, find none, and enable all.
+    export SYSTEMD_IN_INITRD=0
     for preset in "$ROOT"/etc/systemd/system-preset/*; do
         case ${preset##*/} in
-            '*') return 0 ;;
+            '*') exit 0 ;;
             20-ignition.preset) ;;
             *)
                 # Reason: a preset of the config's own can be about any unit of the image.
                 systemctl --quiet --root="$ROOT" preset-all 2>/dev/null
-                return 0
+                exit 0
                 ;;
         esac
     done
@@ -88,7 +90,7 @@ presets() {
     set -- $(sed -n 's/^enable //p; s/^disable //p' "$ROOT/etc/systemd/system-preset/20-ignition.preset")
     systemctl --quiet --root="$ROOT" preset "$@" 2>/dev/null ||
         for unit; do systemctl --quiet --root="$ROOT" preset "$unit" 2>/dev/null; done
-}
+)
 
 # Ignition has succeeded: never again on this disk.
 forget_firstboot() {
