@@ -42,6 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("patient")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a story back in their order, which pytest-randomly has shuffled."""
+    places = [at for at, item in enumerate(items) if item.get_closest_marker("story")]
+    told = sorted((items[at] for at in places), key=lambda item: (item.path, item.location[1] or 0))
+    for at, item in zip(places, told, strict=True):
+        items[at] = item
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose needs this place does not meet; in the image, fail it."""
     from toolbox.lib.habitat.place import here

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.story,
     pytest.mark.needs("pulumi", "plugins", "age", "ssh-keygen", "git"),
     pytest.mark.timeout(900),
 ]

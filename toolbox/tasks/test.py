@@ -16,6 +16,7 @@ ARGUMENTS = "further words for pytest go after --"
 FAST = "not machine and not image"
 ONE_BOOT = "machine and smoke"
 MACHINES = "machine"
+ALONE = ["-n", "0", "-p", "no:randomly"]
 
 
 def _run(context: Context, *expressions: str) -> None:
@@ -33,7 +34,8 @@ def _run(context: Context, *expressions: str) -> None:
     worst = 0
     for expression in expressions:
         show.say(f"• pytest -m '{expression}'")
-        parallel = ["-n", "2"] if expression == FAST else ["-n", "0", "-p", "no:randomly"]
+        # Reason: a module may be one story, whose tests need each other.
+        parallel = ["-n", "2", "--dist", "loadfile"] if expression == FAST else ALONE
         # Reason: the checkout stays off the path, as what is tested is what is shipped.
         isolated = ["-P", "-m", "pytest", "-o", "pythonpath="]
         command = [sys.executable, *isolated, "-q", *parallel, "-m", expression, "tests"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 20
+SECONDS = 60
 
 BEGINNING = """\
 import os, sys, time
