@@ -147,6 +147,7 @@ class FakeHost:
                 "PATH": str(self.folder / "bin"),
                 "HOME": str(self.folder / "home"),
                 "INFRA_HOST_ROOT": str(self.root),
+                "TMPDIR": str(self.folder / "tmp"),
                 **self.environment,
             },
             input=stdin,
@@ -177,7 +178,7 @@ class FakeHost:
 def host(tmp_path: Path) -> FakeHost:
     """A host with podman and a built image, owned by root, without kvm, SELinux, agent or CA."""
     made = FakeHost(tmp_path)
-    for folder in ("bin", "home", "root", "my project"):
+    for folder in ("bin", "home", "root", "tmp", "my project"):
         (tmp_path / folder).mkdir()
     (made.project / "project.yaml").touch()
     for name in PROGRAMS:
