@@ -137,6 +137,31 @@ def test_signer(width: int) -> None:
     assert len(wanted[0].parts) >= len(lines) - 2
 
 
+@pytest.mark.parametrize("width", [64, 70])
+@pytest.mark.parametrize("kind", ["ec", "ed25519"])
+def test_other_keys(kind: str, width: int) -> None:
+    """The keys of others are no leak, though all end in the same bytes that fill them up."""
+    texts = {}
+    for number in range(200):
+        key: Any = (
+            ec.generate_private_key(ec.SECP384R1())
+            if kind == "ec"
+            else ed25519.Ed25519PrivateKey.generate()
+        )
+        pem = key.private_bytes(
+            forms.Encoding.PEM, forms.PrivateFormat.OpenSSH, forms.NoEncryption()
+        )
+        first, *body, last = pem.decode().splitlines()
+        texts[str(number)] = "\n".join((first, *textwrap.wrap("".join(body), width), last, ""))
+    wanted, lost = audit.canaries({name: Secret(text) for name, text in texts.items()})
+
+    assert not lost
+    parts = [part for canary in wanted for part in canary.parts]
+    assert len(parts) == len(set(parts))
+    assert audit.search(texts["0"].encode(), wanted[1:], "here") == []
+    assert audit.search(texts["0"].encode(), wanted[:1], "here")
+
+
 @pytest.mark.parametrize("kind", ["ec", "rsa", "ed25519"])
 @pytest.mark.parametrize("form", ["TraditionalOpenSSL", "PKCS8", "OpenSSH"])
 def test_public_part(kind: str, form: str) -> None:

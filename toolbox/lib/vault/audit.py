@@ -40,6 +40,9 @@ OPENSSH = b"b3BlbnNzaC1rZXktdjEA"
 LENGTH = 4
 """Bytes of the length that each field of ssh's formats begins with."""
 
+FEWEST = 8
+"""Bytes of a key that its last line holds at least to be known by it."""
+
 KEY = b"PRIVATE KEY-----"
 CODE = "secret-in-clear"
 HINT = "replace it: whoever could read this place knows it"
@@ -256,16 +259,28 @@ def _public_lines(text: bytes) -> frozenset[bytes]:
     # Reason: in OpenSSH's format all is public up to the end of the public key and the length that
     # follows, and a certificate has the same zeros around it.
     clear = data[: data.find(ssh) + len(ssh) + LENGTH] if ssh in data else b""
+    ends = len(data) - _padding(data) if clear else len(data)
     known = (der, ssh, clear)
     found = set()
     at = 0
     for line in body:
         end = at + len(line.rstrip(b"="))
         # Reason: a line may begin and end within a byte.
-        if any(data[-(-at * 6 // 8) : end * 6 // 8] in half for half in known if half):
+        first, last = -(-at * 6 // 8), end * 6 // 8
+        is_known = any(data[first:last] in half for half in known if half)
+        # Reason: what is left of the last line may be the same in keys of others, by chance.
+        if is_known or (last > ends and ends - first < FEWEST):
             found.add(line.strip())
         at = end
     return frozenset(found)
+
+
+def _padding(data: bytes) -> int:
+    """Return how many bytes at the end of a key of OpenSSH fill it up: no comment, then 1, 2, 3."""
+    last = data[-1]
+    count = last if data.endswith(bytes(range(1, last + 1))) else 0
+    has_no_comment = data[: len(data) - count].endswith(bytes(LENGTH))
+    return count + (LENGTH if has_no_comment else 0)
 
 
 def _public_half(text: bytes) -> tuple[bytes, bytes]:
