@@ -143,6 +143,19 @@ class Sandbox:
         assert answer.code == 0, answer.err
         return answer.out
 
+    def beside(self, name: str, files: dict[str, str]) -> Sandbox:
+        """Make another project beside this one, with the same state folder.
+
+        Args:
+            name: Name of its folder.
+            files: Texts of its files by their paths.
+        """
+        made = replace(self, root=self.root.with_name(name))
+        for path, text in files.items():
+            (made.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (made.root / path).write_text(text)
+        return made
+
 
 def _told(file: Path) -> str:
     """Read a file of a process, which may end or hide at any time."""

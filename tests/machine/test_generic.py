@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,15 +37,12 @@ NAMES = ("id", "systemd", "host key", "name", "mac", "link", "journal", "private
 @pytest.fixture(scope="module")
 def pair(sandbox: Sandbox) -> Iterator[Sandbox]:
     """A project with the hosts ``east`` and ``west``, of one shape."""
-    pair = replace(sandbox, root=sandbox.root.with_name("twins"))
-    for name, text in {
+    files = {
         "project.yaml": "name: twins\n",
         "hosts/east.yaml": SIZE,
         "hosts/west.yaml": SIZE,
-    }.items():
-        path = pair.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    }
+    pair = sandbox.beside("twins", files)
     yield pair
     pair.invoke("sim.clean")
 

@@ -164,9 +164,14 @@ def test_lost_container_state(machine: Sandbox) -> None:
 
 
 def test_removed_state_is_cleaned(machine: Sandbox) -> None:
-    """Cleaning finds what carries our label even when Pulumi has forgotten all of it."""
+    """What carries our label though Pulumi has forgotten all of it is told, and cleaned."""
     (pulumi,) = machine.state.glob("simulations/*/pulumi")
     shutil.rmtree(pulumi)
+
+    told = machine.invoke("sim.up")
+    assert told.code == 1
+    assert "hint: invoke sim.clean" in told.err
+    assert len(machine.domains()) == 1
 
     assert machine.invoke("sim.clean").code == 0
     assert machine.domains() == {}

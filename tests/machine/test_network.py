@@ -6,7 +6,6 @@ The tests of this module are one story and run in the order in which they stand.
 from __future__ import annotations
 
 import urllib.request
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,18 +62,15 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 @pytest.fixture(scope="module")
 def pair(sandbox: Sandbox) -> Iterator[Sandbox]:
     """A project with the hosts ``east`` and ``west``; ``west`` has a hosts file of its own."""
-    pair = replace(sandbox, root=sandbox.root.with_name("pair"))
-    for name, text in {
+    files = {
         "project.yaml": "name: pair\nsim:\n  subnet: 192.168.77.0/24\n",
         "hosts/east.yaml": f"{SIZE}  forwards: [8080]\n",
         "hosts/west.yaml": SIZE,
         "hosts/east/who.bu": SERVER,
         "hosts/west/who.bu": SERVER,
         "hosts/west/hosts.bu": OWN_HOSTS,
-    }.items():
-        path = pair.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    }
+    pair = sandbox.beside("pair", files)
     yield pair
     pair.invoke("sim.clean")
 

@@ -61,7 +61,8 @@ def check(_context: Context, hosts: str = "", json: bool = False) -> None:  # no
         message = f"there are secrets in clear in {store.STATE}/: {len(unsealed)}"
         raise VerificationError(message, hint=plain.TAKE_BACK, findings=found)
     show.findings(found, infos=True)
-    show.say(f"all {len(outcomes)} hosts of {project.name} are well")
+    several = f"all {len(outcomes)} hosts of {project.name} are well"
+    show.say(several if len(outcomes) > 1 else f"the host of {project.name} is well")
     show.next_step(f"{show.program()} sim boots them")
 
 

@@ -7,14 +7,14 @@ server itself.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
-import subprocess
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from tests.unit.ignition import fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +43,12 @@ def accepts(folder: Path, leaf: tuple[Secret, str], root: str, name: str) -> boo
     with socket.create_server((HERE, 0)) as listener:
         server = threading.Thread(target=_serve, args=(listener, shown))
         server.start()
-        said = _fetched(folder, _config(root, name, listener.getsockname()[1]))
+        got = fetch(_config(root, name, listener.getsockname()[1]), folder)
         # Reason: closing alone does not wake who waits for a connection.
         listener.shutdown(socket.SHUT_RDWR)
         server.join()
-    assert not said or "x509: " in said, said
-    return not said
+    assert isinstance(got, dict) or "x509: " in got, got
+    return isinstance(got, dict)
 
 
 def _config(root: str, name: str, port: int) -> str:
@@ -64,23 +64,6 @@ def _config(root: str, name: str, port: int) -> str:
             }
         }
     )
-
-
-def _fetched(folder: Path, config: str) -> str:
-    """Have Ignition fetch; return what it said when it did not succeed."""
-    start, cache = folder / "start.ign", folder / "cache.json"
-    start.write_text(config)
-    cache.unlink(missing_ok=True)
-    command = ["ignition", "--platform=file", "--stage=fetch", "--log-to-stdout"]
-    done = subprocess.run(
-        [*command, f"--root={folder}", f"--config-cache={cache}", f"--neednet={folder}/neednet"],
-        env={"IGNITION_CONFIG_FILE": str(start), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode == 0) == cache.exists()
-    return done.stdout if done.returncode else ""
 
 
 def _serve(listener: socket.socket, shown: ssl.SSLContext) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.ignition import fetch
 from toolbox.lib.butane.bootstrap import HASH_FILE
 from toolbox.lib.butane.translate import IgnitionConfig
 from toolbox.lib.core.files import sha256
@@ -75,26 +74,6 @@ def scene() -> Scene:
     listener = listen(ADDRESS, 0)
     place = desk(ADDRESS, port=listener.getsockname()[1], patience=PATIENCE)
     return Scene(listener, place, prepare(config, IDENTITY, place), credentials(IDENTITY, place))
-
-
-def fetch(bootstrap: str, folder: Path) -> dict[str, Any] | str:
-    """Have Ignition fetch; return the config that it has then, or what it said."""
-    start, cache = folder / "bootstrap.ign", folder / "config.json"
-    start.write_text(bootstrap)
-    cache.unlink(missing_ok=True)
-    command = ["ignition", "--platform=file", "--stage=fetch", "--log-to-stdout"]
-    done = subprocess.run(
-        [*command, f"--root={folder}", f"--config-cache={cache}", f"--neednet={folder}/neednet"],
-        env={"IGNITION_CONFIG_FILE": str(start), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        assert not cache.exists()
-        return done.stdout
-    got: dict[str, Any] = json.loads(cache.read_text())
-    return got
 
 
 def test_fetched(scene: Scene, tmp_path: Path) -> None:

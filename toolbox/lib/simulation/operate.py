@@ -272,20 +272,53 @@ def _destroy(where: Layout, stack: str) -> str:
         return workspace.remove(stack).sentence()
 
 
+def require_known(where: Layout, hypervisor: Hypervisor) -> None:
+    """Refuse to make machines beside some that the simulation's own state knows nothing of.
+
+    Args:
+        where: Layout of the simulation.
+        hypervisor: Where its machines are.
+
+    Raises:
+        ToolboxError: Its state was removed, and its machines or their pool were not.
+    """
+    if layout.MACHINES in where.workspace.stacks():
+        return
+    names = [f"domain {name}" for name in _domains(where, hypervisor)]
+    names += [f"pool {name}" for name in _pool(where, hypervisor)]
+    if names:
+        message = f"nothing is known of what {where.project} has in libvirt: {', '.join(names)}"
+        raise ToolboxError(message, hint="invoke sim.clean removes it; then once more")
+
+
+def _domains(where: Layout, hypervisor: Hypervisor) -> list[str]:
+    """Return the names of domains that carry the simulation's label."""
+    described = {
+        name: hypervisor.virsh("dumpxml", name, check=False) for name in hypervisor.domains()
+    }
+    labels = {name: domains.labels_of(text or "<none/>") for name, text in described.items()}
+    return [name for name, marks in labels.items() if marks.get("simulation") == where.label]
+
+
+def _pool(where: Layout, hypervisor: Hypervisor) -> list[str]:
+    """Return the name of the simulation's pool where there is one."""
+    known = hypervisor.virsh("pool-list", "--all", "--name").split()
+    return [where.pool_name] if where.pool_name in known else []
+
+
 def _remove_domains(where: Layout, hypervisor: Hypervisor) -> list[str]:
     removed = []
-    for name in hypervisor.domains():
-        labels = domains.labels_of(hypervisor.virsh("dumpxml", name, check=False) or "<none/>")
-        if labels.get("simulation") == where.label:
-            hypervisor.virsh("destroy", name, check=False)
-            hypervisor.virsh("undefine", name, "--managed-save", "--nvram", check=False)
-            removed.append(f"domain {name}")
+    for name in _domains(where, hypervisor):
+        hypervisor.virsh("destroy", name, check=False)
+        hypervisor.virsh("undefine", name, "--managed-save", "--nvram", check=False)
+        removed.append(f"domain {name}")
     return removed
 
 
 def _remove_pool(where: Layout, hypervisor: Hypervisor) -> list[str]:
-    if where.pool_name not in hypervisor.virsh("pool-list", "--all", "--name").split():
-        return []
-    hypervisor.virsh("pool-destroy", where.pool_name, check=False)
-    hypervisor.virsh("pool-undefine", where.pool_name)
-    return [f"pool {where.pool_name}"]
+    removed = []
+    for name in _pool(where, hypervisor):
+        hypervisor.virsh("pool-destroy", name, check=False)
+        hypervisor.virsh("pool-undefine", name)
+        removed.append(f"pool {name}")
+    return removed

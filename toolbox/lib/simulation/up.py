@@ -23,6 +23,7 @@ from toolbox.lib.simulation import (
     memory,
     neighbours,
     network,
+    operate,
     ports,
     record,
 )
@@ -100,6 +101,7 @@ def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator
         boot.forget(where.runtime)
         with step("Connect to libvirt"):
             hypervisor = libvirt.connect()
+        operate.require_known(where, hypervisor)
         identity, identity_changes = ensure_identity(project, where)
         with step("Render, translate and check"):
             configs = translate_all(project, hosts, identity)

@@ -164,7 +164,7 @@ def _units(desired: DesiredState, new: Record, scene: Scene) -> dict[str, str]:
         found = survey.nodes.get(mask)
         if unit.masked is False and found and found.target == MASK and mask not in scene.placed:
             words.append(record.WAS_MASKED)
-        said = [word for word in (new.units.get(name, ""), *words) if word]
+        said = dict.fromkeys(word for word in (new.units.get(name, ""), *words) if word)
         if said:
             remembered[name] = ",".join(said)
     return remembered

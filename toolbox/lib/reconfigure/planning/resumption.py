@@ -34,11 +34,11 @@ def due(
         facts = survey.units.get(unit)
         if unit in starting:
             # Reason: its [Install] section has changed where both were to be done.
-            due = verb is not Verb.STOP and (verb is not Verb.DISABLE or unit in enabled)
+            wanted = verb is not Verb.STOP and (verb is not Verb.DISABLE or unit in enabled)
         elif verb is Verb.START:
-            due = "was-active" in known.get(unit, "").split(",")
+            wanted = "was-active" in known.get(unit, "").split(",")
         else:
             tried = facts is not None and facts.active in TRIED
-            due = tried and verb not in {Verb.ENABLE, Verb.DISABLE}
-        if due:
+            wanted = tried and verb not in {Verb.ENABLE, Verb.DISABLE}
+        if wanted:
             yield action
