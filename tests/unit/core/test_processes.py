@@ -200,6 +200,29 @@ def test_ctrl_c(tmp_path: Path, *, whole_group: bool) -> None:
     _wait(lambda: not any(_runs(number) for number in _programs(tmp_path)))
 
 
+def test_told_to_end_while_it_ends() -> None:
+    """A process that ends, as its pipe is closed, says nothing when it is told to end as well."""
+    told = said("""
+from multiprocessing.util import Finalize
+end = processes._end
+def late(workers, at_once):
+    time.sleep(0.3)
+    end(workers, at_once=at_once)
+processes._end = late
+def work(number):
+    Finalize(None, time.sleep, args=(1,), exitpriority=0)
+    if number == 0:
+        raise UsageError("zero")
+    return number
+try:
+    processes.each(work, range(4))
+except UsageError as error:
+    print(error.message)
+""")
+
+    assert told.split() == ["zero"]
+
+
 def test_killed_parent(tmp_path: Path) -> None:
     """When we are killed, they find out as soon as they have something to say, and end."""
     program = """

@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -182,17 +182,18 @@ def _serve(
     mask: set[signal.Signals],
 ) -> None:
     """Work on the things whose numbers come, in a process of its own."""
-    try:
-        for other in others:
-            other.close()
-        for number in ENDS:
-            signal.signal(number, _interrupted)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        while True:
-            connection.send_bytes(_answer(work, items, connection.recv()))
-    except (EOFError, OSError, KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         # Reason: our parent wants no more, or is gone.
-        return
+        with suppress(EOFError, OSError):
+            for other in others:
+                other.close()
+            for number in ENDS:
+                signal.signal(number, _interrupted)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            while True:
+                connection.send_bytes(_answer(work, items, connection.recv()))
+        # Reason: our parent says both, and what ends by itself is not to be interrupted.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
 
 
 def _answer(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Buffer:
