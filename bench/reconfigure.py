@@ -33,10 +33,12 @@ import toolbox
 from toolbox.lib.core.run import run
 from toolbox.lib.inventory.load import load
 from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.desire.ignition import derive
+from toolbox.lib.reconfigure.engines.contract import SALT
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.engines.salt.engine import Salt
 from toolbox.lib.reconfigure.planning.decision import decide
-from toolbox.lib.simulation import reconfigure
+from toolbox.lib.simulation import reach, reconfigure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +68,7 @@ QUADLET = """\
           WantedBy=multi-user.target
 """
 UNIT = """\
-    - name: plain.service
+    - name: bench.service
       enabled: true
       contents: |
         [Unit]
@@ -94,7 +96,7 @@ def invoke(root: Path, *words: str) -> tuple[str, float]:
 def bare(root: Path) -> float:
     """Return the seconds of a command that does nothing over a new connection."""
     project = load(root)
-    with reconfigure.reached(project, project.hosts, named=True) as (machine,):
+    with reach.reached(project, project.hosts, named=True) as (machine,):
         machine.session.run("true")
         began = time.monotonic()
         run(machine.client.command(machine.name, "true", fresh=True), timeout=120)
@@ -130,17 +132,18 @@ def salt(root: Path, write: Callable[[], object]) -> dict[str, Any]:
     """Compare a change of one file with Salt that looks at everything, over a held connection."""
     project = load(root)
     found: dict[str, list[float]] = {"direct": [], "salt": []}
-    with reconfigure.reached(project, project.hosts, named=True) as (machine,):
+    with reach.reached(project, project.hosts, named=True) as (machine,):
         for _ in range(3):
             write()
             began = time.monotonic()
             config = reconfigure.rendered(project, [machine]).configs[machine.name]
-            seen = change.prospect(machine.session, machine.desired(config))
+            desired = derive(config, machine.target.place)
+            seen = change.prospect(machine.session, desired)
             change.carry_out(seen, Direct(machine.session, seen.survey.record))
             found["direct"].append(time.monotonic() - began)
             empty = replace(seen.survey, nodes={}, units={}, record=None)
             everything = decide(
-                seen.desired, empty, now=change.now(), who=change.who(), engine=change.SALT
+                seen.desired, empty, now=change.now(), who=change.who(), engine=SALT
             )
             engine = Salt(Direct(machine.session))
             engine.preview(everything)  # Reason: the first run of all sends Salt there.

@@ -20,9 +20,9 @@ from toolbox.lib.reconfigure.history.record import Placed, Record
 from toolbox.lib.reconfigure.look.survey import Found, Survey
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange, Plan
 from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
-from toolbox.lib.simulation import keys, reconfigure
-from toolbox.lib.simulation.reach import Target
-from toolbox.lib.simulation.reconfigure import Reached, Rendered, Returned
+from toolbox.lib.simulation import keys, reach, reconfigure
+from toolbox.lib.simulation.reach import Reached, Target
+from toolbox.lib.simulation.reconfigure import Rendered, Returned
 from toolbox.lib.transport.ssh import Endpoint
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     (folder / "hosts/db.yaml").write_text("")
     (folder / "hosts/web/main.bu").write_text(BUTANE)
     made = World()
-    for name in ("reached", "prospects", "apply", "roll_back"):
+    monkeypatch.setattr(reach, "reached", made.reached)
+    for name in ("prospects", "apply", "roll_back"):
         monkeypatch.setattr(reconfigure, name, getattr(made, name))
     monkeypatch.setattr(reconfigure, "rendered", lambda *_: Rendered({}, ()))
     monkeypatch.setattr(keys, "held", lambda _project: standin.identity(["web", "db"]))

@@ -116,12 +116,13 @@ def apply(  # noqa: PLR0913 - the options of a task
     from toolbox.lib.core.files import sha256
     from toolbox.lib.reconfigure import change as changing
     from toolbox.lib.reconfigure.desire import ignition
+    from toolbox.lib.reconfigure.engines.contract import known
     from toolbox.tasks import change
 
     if not file or not root:
         message = "which file?" if not file else "into which folder?"
         raise UsageError(message, hint="invoke butane.apply config.bu --root /tmp/machine")
-    engine = changing.known_engine(engine)
+    engine = known(engine)
     source, name = _contents(file), "stdin" if file == STDIN else file
     findings: Sequence[Finding] = ()
     if not file.endswith(IGNITION_SUFFIX):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
     from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
-    from toolbox.lib.simulation.reconfigure import Reached
+    from toolbox.lib.simulation.reach import Reached
 
 NAMES = "hosts, one or more; all that have a machine by default"
 ENGINE = "direct (a shell on the machine is enough) or salt"
@@ -69,11 +69,12 @@ def plan(
 
 def _planned(name: Sequence[str] | None, engine: str, *, as_json: bool) -> bool:
     """Show what would change; tell whether anything would."""
-    from toolbox.lib.reconfigure.change import SALT, known_engine
-    from toolbox.lib.simulation import reconfigure
+    from toolbox.lib.reconfigure.engines.contract import SALT, known
 
-    engine = known_engine(engine)
+    engine = known(engine)
     with prospects(name, engine) as (_project, pairs, findings):
+        from toolbox.lib.simulation import reconfigure
+
         ok = not any(seen.plan.errors for _machine, seen in pairs)
         asked = reconfigure.previews(pairs) if ok and engine == SALT else [()] * len(pairs)
         told = [(*pair, said) for pair, said in zip(pairs, asked, strict=True)]
@@ -105,9 +106,10 @@ def prospects(
         name: Names of hosts as they were given.
         engine: Name of the engine that would do it.
     """
-    from toolbox.lib.simulation import reconfigure
-
     with reached(name) as (project, machines):
+        # Reason: there is much to import, and meanwhile the machines let us in.
+        from toolbox.lib.simulation import reconfigure
+
         found = reconfigure.rendered(project, machines)
         seen = reconfigure.prospects(machines, found.configs, engine)
         yield project, list(zip(machines, seen, strict=True)), found.findings
@@ -120,10 +122,10 @@ def reached(name: Sequence[str] | None) -> Iterator[tuple[Project, tuple[Reached
     Args:
         name: Names of hosts as they were given.
     """
-    from toolbox.lib.simulation import reconfigure
+    from toolbox.lib.simulation import reach
 
     project, hosts, named = _hosts(name)
-    with reconfigure.reached(project, hosts, named=named) as machines:
+    with reach.reached(project, hosts, named=named) as machines:
         yield project, machines
 
 
@@ -190,9 +192,9 @@ def apply(  # noqa: PLR0913 - the options of a task
         invoke host.apply web --engine salt
         invoke host.apply web --root /tmp/web
     """
-    from toolbox.lib.reconfigure.change import SALT, known_engine
+    from toolbox.lib.reconfigure.engines.contract import SALT, known
 
-    engine = known_engine(engine)
+    engine = known(engine)
     if root:
         _into_folder(hosts, engine, root, as_json=json)
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.reconfigure.change import Prospect
     from toolbox.lib.reconfigure.history.generations import Generation
-    from toolbox.lib.simulation.reconfigure import Reached
+    from toolbox.lib.simulation.reach import Reached
 
 
 @task(help={"hosts": change.NAMES, "json": show.JSON}, iterable=["hosts"])
@@ -186,11 +186,11 @@ def rollback(
         invoke host.rollback 3
     """
     from toolbox.lib.core.steps import step
-    from toolbox.lib.reconfigure.change import known_engine
+    from toolbox.lib.reconfigure.engines.contract import known
     from toolbox.lib.reconfigure.telling import words
     from toolbox.lib.simulation import reconfigure
 
-    engine = known_engine(engine)
+    engine = known(engine)
     name, to = _numbered(hosts or (), to)
     change.single(name)
     with change.reached(name) as (project, machines):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolbox.lib.core.errors import ToolboxError, UsageError
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.report import Finding, Severity
 from toolbox.lib.reconfigure import change
 from toolbox.lib.reconfigure.desire import ignition
-from toolbox.lib.reconfigure.engines.contract import ChangeReport, Done
+from toolbox.lib.reconfigure.engines.contract import DIRECT, ChangeReport, Done
 from toolbox.lib.reconfigure.history.record import Record
 from toolbox.lib.reconfigure.look.survey import Survey
 from toolbox.lib.reconfigure.planning.plan import Plan
@@ -52,14 +52,14 @@ def test_into(tmp_path: Path) -> None:
     """A folder becomes what is desired, and a second time there is nothing to do."""
     root = tmp_path / "machine"
 
-    first, done = change.into(root, _desired("a"), change.DIRECT)
+    first, done = change.into(root, _desired("a"), DIRECT)
     assert (root / "etc/motd").read_text() == "a"
     assert (done.ok, done.generation, first.nothing) == (True, 1, False)
 
-    again, nothing = change.into(root, _desired("a"), change.DIRECT)
+    again, nothing = change.into(root, _desired("a"), DIRECT)
     assert (again.nothing, nothing.done, nothing.generation) == (True, (), 1)
 
-    _, other = change.into(root, _desired("b"), change.DIRECT)
+    _, other = change.into(root, _desired("b"), DIRECT)
     assert (root / "etc/motd").read_text() == "b"
     assert other.generation == 2
 
@@ -73,7 +73,7 @@ def test_into_nothing_with_people(tmp_path: Path) -> None:
     wanted = ignition.read(json.dumps(config), "sha256-people")
     root = tmp_path / "machine"
 
-    change.into(root, wanted, change.DIRECT)
+    change.into(root, wanted, DIRECT)
 
     users = (root / "etc/passwd").read_text().splitlines()
     assert [line.split(":")[0] for line in users] == ["root", "ana"]
@@ -82,7 +82,7 @@ def test_into_nothing_with_people(tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "etc").mkdir(parents=True)
     (other / "etc/passwd").write_text("someone:x:7:7::/:/bin/sh\n")
-    change.into(other, ignition.read(json.dumps(config), "sha256-people"), change.DIRECT)
+    change.into(other, ignition.read(json.dumps(config), "sha256-people"), DIRECT)
     assert (other / "etc/passwd").read_text().startswith("someone:")
 
 
@@ -127,14 +127,6 @@ def test_what_went_wrong(report: ChangeReport, words: str) -> None:
     with pytest.raises(ToolboxError, match=words) as caught:
         change.carry_out(_prospect(), Engine(report))
     assert caught.value.hint
-
-
-def test_engines() -> None:
-    """An engine is known by its name."""
-    assert change.known_engine("salt") == "salt"
-    with pytest.raises(UsageError, match="no engine ansible") as caught:
-        change.known_engine("ansible")
-    assert caught.value.hint == "one of direct, salt"
 
 
 def test_who(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +15,9 @@ from toolbox.lib.simulation import layout, reach
 from toolbox.lib.simulation.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from toolbox.lib.inventory.project import Project
 
 WEB = Record("u", "tcg", {22: 20022}, "sha256-1", "debian", "sha256-2", 8, 2048, 2, ignited=True)
@@ -83,3 +88,44 @@ def test_no_machine(project: Project) -> None:
     with pytest.raises(UsageError, match=r"^db: there is no machine") as caught:
         _targets(project, named=True)
     assert "hosts/db.yaml" in str(caught.value.hint)
+
+
+def test_reached(
+    project: Project,
+    habitat: Path,
+    opened: Callable[[], list[str]],
+) -> None:
+    """Sessions are open in the block, one for each machine, and end with it."""
+    db, web = project.hosts
+    project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
+
+    with reach.reached(project, project.hosts, named=False) as machines:
+        (found,) = machines
+        assert (found.name, found.target.words) == ("web", "192.0.2.7")
+        assert found.states == (web.folder / "salt", project.root / "salt")
+        assert machines[0].vault.folder.is_relative_to(habitat / "state" / "vaults")
+        assert opened() == ["client web", "session web"]
+    assert opened()[2:] == ["end session web", "end client web"]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Return a function that tells what was opened and ended."""
+    said: list[str] = []
+
+    @contextmanager
+    def client(endpoints: Any, *_: Any) -> Iterator[Any]:
+        names = " ".join(endpoint.name for endpoint in endpoints)
+        said.append(f"client {names}")
+        yield SimpleNamespace()
+        said.append(f"end client {names}")
+
+    @contextmanager
+    def remote(_client: Any, name: str) -> Iterator[Any]:
+        said.append(f"session {name}")
+        yield SimpleNamespace(name=name)
+        said.append(f"end session {name}")
+
+    monkeypatch.setattr(reach, "client", client)
+    monkeypatch.setattr(reach, "remote", remote)
+    return lambda: said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -26,9 +25,6 @@ from toolbox.lib.simulation.record import Record, load
 from toolbox.lib.transport.ssh import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from toolbox.lib.inventory.project import Project
 
 WEB = Record("u", "tcg", {22: 20022}, "sha256-1", "debian", "sha256-2", 8, 2048, 2, ignited=True)
@@ -55,14 +51,14 @@ class Shell:
         return SimpleNamespace(ok=self.code == 0, exit_code=self.code, tail=tail)
 
 
-def machine(project: Project, *, simulated: bool = True, code: int = 0) -> reconfigure.Reached:
+def machine(project: Project, *, simulated: bool = True, code: int = 0) -> reach.Reached:
     """Return a machine whose connections lead nowhere."""
     web = project.hosts[1]
     endpoint = Endpoint("web", "127.0.0.1", 20022, "k")
     target = Target(web, endpoint, standin.identity(["web"]), (), simulated=simulated)
     vault: Any = SimpleNamespace(keep=lambda _keepsakes: None)
     session: Any = SimpleNamespace(name="web")
-    return reconfigure.Reached(target, session, Shell(code), vault)  # type: ignore[arg-type]
+    return reach.Reached(target, session, Shell(code), vault)  # type: ignore[arg-type]
 
 
 def prospect(text: str = "a", **fields: Any) -> Prospect:
@@ -198,47 +194,3 @@ def test_roll_back(project: Project, engine: list[Any], before: list[int]) -> No
     back = reconfigure.roll_back(project, machine(project, simulated=False), 0, "direct")
 
     assert (back.report.generation, before) == (3, [0])
-
-
-def test_reached(
-    project: Project,
-    habitat: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    opened: Callable[[], list[str]],
-) -> None:
-    """Sessions are open in the block, one for each machine, and end with it."""
-    identity = standin.identity(["db", "web"])
-    monkeypatch.setattr(reach.keys, "real", lambda _project, _hosts: identity)
-    db, web = project.hosts
-    project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
-
-    with reconfigure.reached(project, project.hosts, named=False) as machines:
-        (found,) = machines
-        assert (found.name, found.target.words) == ("web", "192.0.2.7")
-        assert found.states == (web.folder / "salt", project.root / "salt")
-        assert machines[0].vault.folder.is_relative_to(habitat / "state" / "vaults")
-        assert opened() == ["client web", "session web"]
-    assert opened()[2:] == ["end session web", "end client web"]
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Return a function that tells what was opened and ended."""
-    said: list[str] = []
-
-    @contextmanager
-    def client(endpoints: Any, *_: Any) -> Iterator[Any]:
-        names = " ".join(endpoint.name for endpoint in endpoints)
-        said.append(f"client {names}")
-        yield Shell()
-        said.append(f"end client {names}")
-
-    @contextmanager
-    def remote(_client: Any, name: str) -> Iterator[Any]:
-        said.append(f"session {name}")
-        yield SimpleNamespace(name=name)
-        said.append(f"end session {name}")
-
-    monkeypatch.setattr(reconfigure, "client", client)
-    monkeypatch.setattr(reconfigure, "remote", remote)
-    return lambda: said

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.errors import ToolboxError, UsageError
-from toolbox.lib.reconfigure.engines.contract import ChangeReport
+from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.reconfigure.engines.contract import DIRECT, SALT, ChangeReport
 from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.history import record
 from toolbox.lib.reconfigure.look import question
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.planning.plan import Plan
     from toolbox.lib.reconfigure.session.shell import Session
 
-DIRECT, SALT = "direct", "salt"
-ENGINES = (DIRECT, SALT)
 ACCOUNTS = {
     "passwd": (0o644, "root:x:0:0:root:/root:/bin/sh\n"),
     "group": (0o644, "root:x:0:\n"),
@@ -176,15 +174,3 @@ def _with_accounts(root: Path) -> None:
         if not path.exists():
             path.touch(mode)
             path.write_text(text)
-
-
-def known_engine(name: str) -> str:
-    """Return the name of an engine.
-
-    Raises:
-        UsageError: There is none of this name.
-    """
-    if name not in ENGINES:
-        message = f"there is no engine {name}"
-        raise UsageError(message, hint=f"one of {', '.join(ENGINES)}")
-    return name

@@ -1,27 +1,37 @@
 """Which machine a host has: the simulated one where that runs, or the real one.
 
 Nothing but files and a glance at its port tells it: asking a hypervisor takes as long as asking a
-machine.
+machine. What is needed to plan a change is imported elsewhere, while the machine lets us in.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import UsageError
+from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.simulation import keys, layout, neighbours, network, ports, record
-from toolbox.lib.transport.ssh import Endpoint
+from toolbox.lib.transport.ssh import Endpoint, client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from toolbox.lib.butane.bootstrap import PlaceFile
     from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.pki.identity import Identity
+    from toolbox.lib.reconfigure.history.vault import Vault
+    from toolbox.lib.reconfigure.session.shell import Session
+    from toolbox.lib.simulation.layout import Layout
+    from toolbox.lib.transport.ssh import Client
 
 SSH = 22
+STATES = "salt"
+"""Folder of Salt states, of a host and of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,41 @@ class Target:
     def words(self) -> str:
         """Which machine it is, for people."""
         return "simulated" if self.simulated else self.endpoint.address
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A machine with an open session.
+
+    Attributes:
+        target: The machine.
+        session: A root shell on it.
+        client: The connection that the session goes over.
+        vault: Secrets of what it was before.
+        states: Folders of Salt states that the project has for it.
+        new: Whether it has been nothing yet, so that nobody would want that back.
+    """
+
+    target: Target
+    session: Session
+    client: Client
+    vault: Vault
+    states: tuple[Path, ...] = ()
+    new: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its host."""
+        return self.target.host.name
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the project has Salt states of its own for it."""
+        return any(any(folder.glob("*.sls")) for folder in self.states)
+
+    def again(self) -> AbstractContextManager[Session]:
+        """Open a session over a new connection."""
+        return remote(self.client, self.name, fresh=True)
 
 
 def targets(project: Project, hosts: Sequence[Host], *, named: bool) -> tuple[Target, ...]:
@@ -127,3 +172,58 @@ def _real(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
         )
         for host in hosts
     }
+
+
+@contextmanager
+def reached(
+    project: Project, hosts: Sequence[Host], *, named: bool
+) -> Iterator[tuple[Reached, ...]]:
+    """Open sessions on the machines of some hosts; they are connected while the caller works.
+
+    Args:
+        project: The project.
+        hosts: The hosts.
+        named: Whether each of them was asked for; those without a machine are left out otherwise.
+
+    Yields:
+        The machines, in the order of the hosts.
+
+    Raises:
+        UsageError: There is no machine.
+    """
+    found = targets(project, hosts, named=named)
+    where = layout.of(project)
+    with ExitStack() as opened:
+        clients = {
+            simulated: opened.enter_context(_client(where, some))
+            for simulated, some in kinds(found).items()
+        }
+        yield tuple(
+            Reached(
+                target,
+                opened.enter_context(remote(clients[target.simulated], target.host.name)),
+                clients[target.simulated],
+                _vault(where, target),
+                (target.host.folder / STATES, project.root / STATES),
+            )
+            for target in found
+        )
+
+
+def kinds(targets: Sequence[Target]) -> dict[bool, list[Target]]:
+    """Return simulated and real machines apart, as each kind has keys of its own."""
+    kinds: dict[bool, list[Target]] = {}
+    for target in targets:
+        kinds.setdefault(target.simulated, []).append(target)
+    return kinds
+
+
+def _client(where: Layout, targets: Sequence[Target]) -> AbstractContextManager[Client]:
+    identity = targets[0].identity
+    key, public = identity.provision_key, identity.provision_public_key
+    return client([target.endpoint for target in targets], key, public, where.runtime)
+
+
+def _vault(where: Layout, target: Target) -> Vault:
+    choose = where.vault if target.simulated else where.real_vault
+    return choose(target.host.name, target.identity.provision_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,77 +12,29 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.reconfigure import change
 from toolbox.lib.reconfigure.desire.ignition import derive
-from toolbox.lib.reconfigure.engines.contract import ChangeReport, Previewing
+from toolbox.lib.reconfigure.engines.contract import DIRECT, SALT, ChangeReport, Previewing
 from toolbox.lib.reconfigure.history import generations
 from toolbox.lib.reconfigure.history.record import keepsakes
-from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.simulation import layout, reach, record
-from toolbox.lib.transport.ssh import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from toolbox.lib.butane.pipeline import Outcome
     from toolbox.lib.butane.translate import IgnitionConfig
     from toolbox.lib.core.report import Finding
-    from toolbox.lib.inventory.host import Host
     from toolbox.lib.inventory.project import Project
     from toolbox.lib.reconfigure.change import Prospect
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.engines.contract import Done
     from toolbox.lib.reconfigure.history.generations import Generation
-    from toolbox.lib.reconfigure.history.vault import Vault
-    from toolbox.lib.reconfigure.session.shell import Session
     from toolbox.lib.simulation.layout import Layout
-    from toolbox.lib.simulation.reach import Target
-    from toolbox.lib.transport.ssh import Client
+    from toolbox.lib.simulation.reach import Reached, Target
 
 MOST = 20
 """Machines that are worked on at once."""
 CHECK_SECONDS = 300.0
-STATES = "salt"
-"""Folder of Salt states, of a host and of a project."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A machine with an open session.
-
-    Attributes:
-        target: The machine.
-        session: A root shell on it.
-        client: The connection that the session goes over.
-        vault: Secrets of what it was before.
-        states: Folders of Salt states that the project has for it.
-        new: Whether it has been nothing yet, so that nobody would want that back.
-    """
-
-    target: Target
-    session: Session
-    client: Client
-    vault: Vault
-    states: tuple[Path, ...] = ()
-    new: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of its host."""
-        return self.target.host.name
-
-    @property
-    def has_states(self) -> bool:
-        """Whether the project has Salt states of its own for it."""
-        return any(any(folder.glob("*.sls")) for folder in self.states)
-
-    def again(self) -> AbstractContextManager[Session]:
-        """Open a session over a new connection."""
-        return remote(self.client, self.name, fresh=True)
-
-    def desired(self, config: IgnitionConfig) -> DesiredState:
-        """Return what it shall hold by a config, the files of its place included."""
-        return derive(config, self.target.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,61 +48,6 @@ class Returned:
 
     prospect: Prospect
     report: ChangeReport
-
-
-@contextmanager
-def reached(
-    project: Project, hosts: Sequence[Host], *, named: bool
-) -> Iterator[tuple[Reached, ...]]:
-    """Open sessions on the machines of some hosts; they are connected while the caller works.
-
-    Args:
-        project: The project.
-        hosts: The hosts.
-        named: Whether each of them was asked for; those without a machine are left out otherwise.
-
-    Yields:
-        The machines, in the order of the hosts.
-
-    Raises:
-        UsageError: There is no machine.
-    """
-    found = reach.targets(project, hosts, named=named)
-    where = layout.of(project)
-    with ExitStack() as opened:
-        clients = {
-            simulated: opened.enter_context(_client(where, some))
-            for simulated, some in _kinds(found).items()
-        }
-        yield tuple(
-            Reached(
-                target,
-                opened.enter_context(remote(clients[target.simulated], target.host.name)),
-                clients[target.simulated],
-                _vault(where, target),
-                (target.host.folder / STATES, project.root / STATES),
-            )
-            for target in found
-        )
-
-
-def _kinds(targets: Sequence[Target]) -> dict[bool, list[Target]]:
-    """Return simulated and real machines apart, as each kind has keys of its own."""
-    kinds: dict[bool, list[Target]] = {}
-    for target in targets:
-        kinds.setdefault(target.simulated, []).append(target)
-    return kinds
-
-
-def _client(where: Layout, targets: Sequence[Target]) -> AbstractContextManager[Client]:
-    identity = targets[0].identity
-    key, public = identity.provision_key, identity.provision_public_key
-    return client([target.endpoint for target in targets], key, public, where.runtime)
-
-
-def _vault(where: Layout, target: Target) -> Vault:
-    choose = where.vault if target.simulated else where.real_vault
-    return choose(target.host.name, target.identity.provision_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +74,7 @@ def rendered(project: Project, machines: Sequence[Reached]) -> Rendered:
         ToolboxError: One is refused; the findings tell why.
     """
     outcomes: list[Outcome] = []
-    for some in _kinds([machine.target for machine in machines]).values():
+    for some in reach.kinds([machine.target for machine in machines]).values():
         hosts = [target.host for target in some]
         outcomes += pipeline.every(project, hosts, some[0].identity)
     return Rendered(pipeline.accepted(outcomes), pipeline.findings(outcomes))
@@ -195,7 +92,7 @@ def prospects(
     """
 
     def one(machine: Reached) -> Prospect:
-        desired = machine.desired(configs[machine.name])
+        desired = derive(configs[machine.name], machine.target.place)
         return change.prospect(machine.session, desired, engine=engine)
 
     return parallel.each(one, machines, most=MOST)
@@ -235,7 +132,7 @@ def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...
 
     def one(pair: tuple[Reached, Prospect]) -> tuple[Done, ...]:
         machine, seen = pair
-        made = change.engine_of(change.SALT, machine.session, seen, states=machine.states)
+        made = change.engine_of(SALT, machine.session, seen, states=machine.states)
         return made.preview(seen.plan) if isinstance(made, Previewing) else ()
 
     return parallel.each(one, pairs, most=MOST)
@@ -309,9 +206,7 @@ def histories(machines: Sequence[Reached]) -> tuple[tuple[Generation, ...], ...]
     return parallel.each(lambda machine: generations.of(machine.session), machines, most=MOST)
 
 
-def return_to(
-    where: Layout, machine: Reached, number: int, engine: str = change.DIRECT
-) -> Returned:
+def return_to(where: Layout, machine: Reached, number: int, engine: str = DIRECT) -> Returned:
     """Bring a machine back to what it was; that makes a new generation.
 
     Args:

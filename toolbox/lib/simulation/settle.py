@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note, step
-from toolbox.lib.reconfigure import change
+from toolbox.lib.reconfigure.engines.contract import DIRECT
 from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.reconfigure.telling import words
 from toolbox.lib.simulation import reconfigure
-from toolbox.lib.simulation.reach import Target
-from toolbox.lib.simulation.reconfigure import Reached
+from toolbox.lib.simulation.reach import Reached, Target
 from toolbox.lib.simulation.start import CHANGED, UNCHANGED, WARM
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _change(
     """Change machines and say what changes; return that by the names of their hosts."""
     with ExitStack() as sessions:
         begun = [_reached(starter, machine, sessions) for machine in machines]
-        seen = reconfigure.prospects(begun, configs, change.DIRECT)
+        seen = reconfigure.prospects(begun, configs, DIRECT)
         for prospect in seen:
             # Reason: of a machine that has nothing yet, all that it gets is no news.
             if prospect.plan.base is None:
@@ -84,7 +83,7 @@ def _change(
             for line in words.lines(prospect.plan) or [NOTHING]:
                 note(f"{prospect.name}: {line}")
         pairs = list(zip(begun, seen, strict=True))
-        reconfigure.carry_out(starter.where, pairs, change.DIRECT)
+        reconfigure.carry_out(starter.where, pairs, DIRECT)
     return {item.name: tuple(words.lines(item.plan, diffs=False)) for item in seen}
 
 

@@ -38,7 +38,8 @@ piece() {
 }
 
 now() {
-    read -r up _ </proc/uptime
+    # Reason: it is asked for while IFS is a line feed, too.
+    IFS=' ' read -r up _ </proc/uptime
 }
 
 # Does something that has a number, and tells how it went; what must not fail ends the change.

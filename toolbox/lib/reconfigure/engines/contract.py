@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from toolbox.lib.core.errors import UsageError
+
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.planning.plan import Plan
+
+DIRECT, SALT = "direct", "salt"
+ENGINES = (DIRECT, SALT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +85,15 @@ class Previewing(Protocol):
     def preview(self, plan: Plan) -> tuple[Done, ...]:
         """Return what it would do; nothing is changed."""
         ...
+
+
+def known(name: str) -> str:
+    """Return the name of an engine.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    if name not in ENGINES:
+        message = f"there is no engine {name}"
+        raise UsageError(message, hint=f"one of {', '.join(ENGINES)}")
+    return name

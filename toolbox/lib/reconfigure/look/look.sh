@@ -106,6 +106,7 @@ look() {
         # Reason: in a folder it may have outlived a power cut; who waits for it sees that it is gone.
         [ -z "$ROOT" ] || rm -f "$LOCK"
     fi
+    units
     extras "$@"
     for path in $extra $originals; do
         set -- "$@" "$path" '~'
@@ -161,8 +162,11 @@ look() {
     add intent "$STATE/intent" '"$STATE/intent"'
     add pending "$STATE/pending" '"$STATE/pending"'
     add config "$HASH" '"$HASH"'
+    # Reason: systemctl may be at it for longer than all that was before.
+    wait
+    [ ! -f "$IN/units" ] || heads="$heads \"\$IN/units\""
     eval "cat -- $heads"
-    units
+    section end
 }
 
 accounts() {
@@ -197,13 +201,11 @@ facts() {
     fi
 }
 
-# shellcheck disable=SC2120
+# Asks systemd for units, which takes as long as all the rest, so it does both at once.
 units() {
-    if [ -z "$ROOT" ] && [ -d /run/systemd/system ] && [ -n "$UNITS" ]; then
-        section units
-        eval "set -- $UNITS"
-        systemctl show \
-            -p Id,LoadState,ActiveState,UnitFileState,CanReload,NeedDaemonReload -- "$@"
-    fi
-    section end
+    [ -z "$ROOT" ] && [ -d /run/systemd/system ] && [ -n "$UNITS" ] || return 0
+    section units >"$IN/units"
+    eval "set -- $UNITS"
+    systemctl show \
+        -p Id,LoadState,ActiveState,UnitFileState,CanReload,NeedDaemonReload -- "$@" >>"$IN/units" &
 }
