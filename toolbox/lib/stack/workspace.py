@@ -8,6 +8,7 @@ import shutil
 import signal
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from toolbox.lib.stack import provider, settled, statefile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pulumi.automation import EngineEvent, Stack
+    from pulumi.automation import EngineEvent, PulumiCommand, Stack
 
     from toolbox.lib.core.run import Result
     from toolbox.lib.core.secret import Secret
@@ -302,6 +303,7 @@ class Workspace:
         from datetime import UTC, datetime
 
         from pulumi import automation
+        from pulumi.automation._stack import StackInitMode
 
         class Terse(automation.LocalWorkspace):
             def select_stack(self, stack_name: str) -> None:
@@ -316,10 +318,14 @@ class Workspace:
                 return automation.UpdateSummary("update", now, "", {}, {}, "succeeded", now)
 
         workspace = Terse(
-            work_dir=str(self.folder), program=program, env_vars={**self.environment(), **told}
+            work_dir=str(self.folder),
+            program=program,
+            env_vars={**self.environment(), **told},
+            pulumi_command=_command(),
         )
-        mode = Quiet.select if stack in self.stacks() else Quiet.create
-        return mode(stack, workspace)
+        # Reason: Quiet.select would return a Stack, and nothing that is public makes another.
+        mode = StackInitMode.SELECT if stack in self.stacks() else StackInitMode.CREATE
+        return Quiet(stack, workspace, mode)
 
     def _engine(
         self,
@@ -353,6 +359,14 @@ class Workspace:
         for path in (self.folder / ".pulumi" / "locks").rglob("*.json"):
             if not _is_alive(_holder(path)):
                 path.unlink()
+
+
+@cache
+def _command() -> PulumiCommand:
+    """Return the CLI; its version is asked for once."""
+    from pulumi.automation import PulumiCommand
+
+    return PulumiCommand(skip_version_check=True)
 
 
 def pulumi_home() -> Path:
