@@ -5,7 +5,6 @@ The tests of this module are one story and run in the order in which they stand.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -114,14 +113,16 @@ def test_they_know_each_other(pair: Sandbox, twins: dict[str, dict[str, Any]]) -
 
 
 def test_nothing_of_its_start_is_left(pair: Sandbox, twins: dict[str, dict[str, Any]]) -> None:
-    """No second copy of the memory, and no config, stays; the guest's own key is for its owner."""
+    """No second copy of the memory stays, no config, and no key of the generic guest."""
     assert twins
     assert list(pair.state.glob("simulations/*/snapshots/*/*/memory*")) == []
     (facts,) = pair.state.glob("generic/*/snapshot.json")
     kept = {path.name for path in facts.parent.iterdir()}
-    assert kept == {"console.log", "disk.qcow2", "key", "key.pub", "memory", "snapshot.json"}
+    assert kept == {"console.log", "disk.qcow2", "memory", "snapshot.json"}
     assert facts.parent.stat().st_mode & 0o777 == 0o700
-    assert "PRIVATE" not in json.loads(facts.read_text())["host_key"]
+    for name in ("east", "west"):
+        look = "systemctl list-units --all --plain --no-legend 'infra-toolbox-instance*'"
+        assert pair.invoke("sim.ssh", name, "--", look).out == ""
 
 
 def test_stays(pair: Sandbox, twins: dict[str, dict[str, Any]]) -> None:

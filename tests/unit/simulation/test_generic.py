@@ -17,7 +17,6 @@ from toolbox.lib.machine.libvirt import Hypervisor
 from toolbox.lib.machine.link import derive
 from toolbox.lib.simulation import generic
 from toolbox.lib.simulation import snapshot as snapshots
-from toolbox.lib.simulation.generic import Generic
 from toolbox.lib.simulation.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def domain(tmp_path: Path) -> Domain:
     )
 
 
-def _made(key: str, domain: Domain) -> Generic:
+def _made(key: str, domain: Domain) -> Snapshot:
     """Put a generic guest into its place, as if it had been booted."""
     made = Snapshot(generic.folder() / key)
     made.folder.mkdir(parents=True)
@@ -64,8 +63,8 @@ def _made(key: str, domain: Domain) -> Generic:
     marks = (saveimage.MAGIC, saveimage.VERSION, len(xml) + 65536, 1, 0, 0)
     made.memory.write_bytes(saveimage.HEADER.pack(*marks) + xml.ljust(len(xml) + 65536, b"\0"))
     run(["qemu-img", "create", "-q", "-f", "qcow2", made.disk, "1G"])
-    made.facts.write_text(json.dumps({"uuid": "1", "host_key": "ssh-ed25519 GENERIC"}))
-    return Generic(made)
+    made.facts.write_text(json.dumps({"uuid": "1"}))
+    return made
 
 
 def test_one_for_all_of_a_shape(domain: Domain) -> None:
@@ -92,7 +91,6 @@ def test_found_when_complete(domain: Domain) -> None:
     made = _made(key, domain)
 
     assert generic.ensure(HYPERVISOR, IMAGE, 8, domain, 1.0) == made
-    assert made.endpoint("web", 20022).host_key == "ssh-ed25519 GENERIC"
 
 
 def test_boot_that_fails(domain: Domain, tmp_path: Path, fake: Callable[[str, str], Path]) -> None:
@@ -116,6 +114,15 @@ def test_boot_that_fails(domain: Domain, tmp_path: Path, fake: Callable[[str, st
     assert calls.read_text().splitlines()[-1] == f"destroy {generic.NAME}"
     assert list(generic.folder().iterdir()) == []
     assert not list(generic.runtime_dir().rglob("*.ign"))
+    assert not list(generic.runtime_dir().rglob("login*"))
+
+
+def test_prepared_in_another_way(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that waits for something else is another one."""
+    before = generic.key_of(IMAGE, 8, domain)
+    monkeypatch.setattr(generic.instance, "PREPARE", "true")
+
+    assert generic.key_of(IMAGE, 8, domain) != before
 
 
 VIRSH = """
@@ -131,7 +138,7 @@ def test_start(domain: Domain, tmp_path: Path, fake: Callable[[str, str], Path],
     seen, base = tmp_path / "seen", tmp_path / "snapshots" / "key"
     fake("virsh", VIRSH.format(seen=seen, code=code))
     origin = _made("key", domain)
-    memory = origin.snapshot.memory.read_bytes()
+    memory = origin.memory.read_bytes()
 
     if code:
         with pytest.raises(ProgramFailed):
@@ -142,9 +149,9 @@ def test_start(domain: Domain, tmp_path: Path, fake: Callable[[str, str], Path],
     xml = saveimage.document(seen)
     assert all(word in xml for word in (domain.name, domain.uuid, domain.mac, str(domain.disk)))
     assert generic.NAME not in xml
-    assert origin.snapshot.memory.read_bytes() == memory
+    assert origin.memory.read_bytes() == memory
     assert [path.name for path in base.iterdir()] == ["disk.qcow2"]
-    assert (base / "disk.qcow2").samefile(origin.snapshot.disk)
+    assert (base / "disk.qcow2").samefile(origin.disk)
     facts = json.loads(run(["qemu-img", "info", "--output=json", domain.disk]).text)
     assert facts["full-backing-filename"] == str(base / "disk.qcow2")
 

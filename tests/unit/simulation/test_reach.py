@@ -108,15 +108,26 @@ def test_reached(
     assert opened()[2:] == ["end session web", "end client web"]
 
 
+def test_simulated_is_held(
+    project: Project, listening: set[int], opened: Callable[[], list[str]]
+) -> None:
+    """The connection to a simulated machine stays for the next task; a real one's does not."""
+    WEB.save(layout.of(project).record("web"))
+    listening.add(20022)
+
+    with reach.reached(project, project.hosts, named=False):
+        assert opened() == ["client web held", "session web"]
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """Return a function that tells what was opened and ended."""
     said: list[str] = []
 
     @contextmanager
-    def client(endpoints: Any, *_: Any) -> Iterator[Any]:
+    def client(endpoints: Any, *_: Any, held: Path | None) -> Iterator[Any]:
         names = " ".join(endpoint.name for endpoint in endpoints)
-        said.append(f"client {names}")
+        said.append(f"client {names}{' held' if held else ''}")
         yield SimpleNamespace()
         said.append(f"end client {names}")
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -36,7 +37,9 @@ DB = Endpoint("db", "::1", 22, "ssh-ed25519 BBBB", user="root")
 def _settings(folder: Path, name: str) -> dict[str, str]:
     """Return what ssh itself makes of our configuration."""
     path = folder / "config"
-    path.write_text(configuration([WEB, DB], folder, folder / "agent"))
+    path.write_text(
+        configuration([WEB, DB], folder, folder / "agent", [folder / "0", folder / "1"])
+    )
     shown = subprocess.run(
         ["ssh", "-G", "-F", path, name], capture_output=True, text=True, check=True
     )
@@ -66,11 +69,12 @@ def test_endpoints(tmp_path: Path) -> None:
 
     assert (web["hostname"], web["port"], web["user"]) == ("127.0.0.1", "20022", "core")
     assert (db["hostname"], db["port"], db["user"]) == ("::1", "22", "root")
+    assert (web["controlpath"], db["controlpath"]) == (f"{tmp_path}/0", f"{tmp_path}/1")
 
 
 def test_no_endpoints(tmp_path: Path) -> None:
     """Without machines the strict part stays."""
-    text = configuration([], tmp_path, tmp_path / "agent")
+    text = configuration([], tmp_path, tmp_path / "agent", [])
 
     assert text.startswith("Host *\n")
     assert "StrictHostKeyChecking yes" in text
@@ -216,6 +220,44 @@ def test_login(server: tuple[Endpoint, str, str], tmp_path: Path) -> None:
 
     with client([endpoint], Secret(private), public, tmp_path / "run") as ssh:
         assert ssh.run("web", "echo here", timeout=30).text == "here\n"
+
+
+@pytest.mark.needs("sshd", "ssh", "ssh-agent")
+def test_held_connection(server: tuple[Endpoint, str, str]) -> None:
+    """A connection that is shared goes on for the next client, and for one with that key only."""
+    endpoint, private, public = server
+    with TemporaryDirectory() as short:
+        parent, held = Path(short), Path(short) / "held"
+
+        def behind(held: Path | None) -> str:
+            with client([endpoint], Secret(private), public, parent, held=held) as ssh:
+                return ssh.run("web", "echo $PPID", timeout=30).text
+
+        first = behind(held)
+        assert held.stat().st_mode & 0o777 == 0o700
+        assert behind(held) == first
+        assert behind(None) != first
+        assert [path.name for path in held.iterdir()] == [endpoint.socket(public)]
+        assert list(parent.glob("ssh*")) == []
+        with client([endpoint], Secret(private), public, parent, held=held) as ssh:
+            ssh.hang_up("web")
+        assert behind(held) != first
+        with client([endpoint], Secret(private), public, parent, held=held) as ssh:
+            ssh.hang_up("web")
+
+
+def test_socket() -> None:
+    """A connection is not shared with who has another key, or expects another of the machine."""
+    others = [
+        WEB.socket("other"),
+        replace(WEB, host_key="ssh-ed25519 CCCC").socket("key"),
+        replace(WEB, port=1).socket("key"),
+        replace(WEB, user="root").socket("key"),
+        DB.socket("key"),
+    ]
+
+    assert len({WEB.socket("key"), *others}) == len(others) + 1
+    assert WEB.socket("key") == WEB.socket("key")
 
 
 @pytest.mark.needs("sshd", "ssh", "ssh-agent")

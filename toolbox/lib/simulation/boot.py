@@ -81,8 +81,13 @@ class PhaseTime:
 
 
 @contextmanager
-def _handed_over(config: Secret, path: Path) -> Iterator[None]:
-    """Keep the Ignition config, which holds private keys, in a file while QEMU reads it."""
+def handed_over(config: Secret, path: Path) -> Iterator[None]:
+    """Keep a config, which holds private keys, in a file while QEMU reads it.
+
+    Args:
+        config: Ignition JSON, or what a machine gets instead.
+        path: The file; it stays, and is empty afterwards.
+    """
     write_atomic(path, config.reveal().encode(), mode=0o600)
     try:
         yield
@@ -105,7 +110,7 @@ def ignite(
         config: Ignition JSON.
         handover: File in which QEMU reads it.
     """
-    with _handed_over(config, handover):
+    with handed_over(config, handover):
         arguments = f"{image.arguments} {image.firstboot_arguments}"
         first = FirstBoot(image.kernel, image.initramfs, arguments, handover)
         document = handover.with_suffix(".xml")
@@ -154,28 +159,6 @@ def forget(runtime: Path) -> None:
         write_atomic(path, EMPTY, mode=0o600)
     for path in (*runtime.glob("*.xml"), *runtime.glob(".*.ign.*")):
         path.unlink(missing_ok=True)
-
-
-def until_greeting(endpoint: Endpoint, interrupted: Event) -> None:
-    """Wait until the ssh server of a machine that was resumed greets again.
-
-    Args:
-        endpoint: How it is reached.
-        interrupted: Set when nobody waits for it any more.
-
-    Raises:
-        DeadlineError: It does not.
-        Interrupted: Nobody waits any more.
-    """
-
-    def greets(_last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
-        if interrupted.is_set():
-            message = f"the start of {endpoint.name} was interrupted"
-            raise Interrupted(message)
-        return answers(endpoint.address, endpoint.port) or None
-
-    what = f"{endpoint.name} to greet"
-    until(greets, deadline=LOGIN_SECONDS, interval=POLL_SECONDS, what=what)
 
 
 def shut_down(hypervisor: Hypervisor, name: str) -> None:

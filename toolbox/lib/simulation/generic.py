@@ -1,8 +1,8 @@
 """The generic warm guest: a machine that has booted once, with nobody's config, kept in memory.
 
 A new machine can start from it in seconds instead of booting. What must not be shared is made anew
-before anyone else gets to it: machine id, ssh host key, names, MAC addresses; its kernel seeds its
-random numbers anew when libvirt tells it that it was resumed (the ``genid`` of its domain).
+before anyone else gets to it (`instance`); its kernel seeds its random numbers anew when libvirt
+tells it that it was resumed (the ``genid`` of its domain).
 
 One belongs to a shape of machine (guest image, memory, processors, disk size, QEMU), is made when
 it is first wanted, and belongs to no project.
@@ -13,8 +13,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,11 +24,12 @@ from toolbox.lib.butane.bootstrap import VERSION, PlaceFile
 from toolbox.lib.core.files import private_directory, runtime_dir, sha256, state_home, write_atomic
 from toolbox.lib.core.lock import exclusive
 from toolbox.lib.core.run import run
+from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.core.steps import step
 from toolbox.lib.machine import libvirt, link, saveimage
 from toolbox.lib.machine.domain import Forward
-from toolbox.lib.simulation import boot, ports
+from toolbox.lib.simulation import boot, instance, ports
 from toolbox.lib.simulation import snapshot as snapshots
 from toolbox.lib.simulation.neighbours import UNIT
 from toolbox.lib.simulation.snapshot import SAVE_SECONDS, Snapshot
@@ -43,38 +45,9 @@ if TYPE_CHECKING:
 NAME = "infra-generic"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 PARTIAL = "memory.part"
+PREPARE_SECONDS = 120.0
 # Reason: its link has nobody at the other end, and a boot would wait for an answer there.
 UNMANAGED = f"[Match]\nPath={link.PATH}\n\n[Link]\nUnmanaged=yes\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Generic:
-    """A generic warm guest, complete.
-
-    Attributes:
-        snapshot: Its memory and disk.
-    """
-
-    snapshot: Snapshot
-
-    @property
-    def key(self) -> Path:
-        """The private key that it lets in; whoever can read it can read its memory as well."""
-        return self.snapshot.folder / "key"
-
-    @property
-    def host_key(self) -> str:
-        """Its public ssh host key."""
-        return str(json.loads(self.snapshot.facts.read_text())["host_key"])
-
-    @property
-    def public_key(self) -> str:
-        """The same key's public half."""
-        return self.key.with_suffix(".pub").read_text().strip()
-
-    def endpoint(self, name: str, port: int) -> Endpoint:
-        """Return how a machine that was started from it is reached until it is somebody."""
-        return Endpoint(name, ports.LOOPBACK, port, self.host_key)
 
 
 def folder() -> Path:
@@ -107,13 +80,13 @@ def key_of(image: GuestImage, disk: int, domain: Domain) -> str:
         disk: Size of the disk in GiB.
         domain: The host's domain.
     """
-    return snapshots.key_of(image.digest, sha256(_config("", "", "")), disk, shape(domain))
+    content = _config("", "", "") + instance.PREPARE.encode()
+    return snapshots.key_of(image.digest, sha256(content), disk, shape(domain))
 
 
-def find(key: str) -> Generic | None:
+def find(key: str) -> Snapshot | None:
     """Return the generic guest with this key if it was made, or None."""
-    made = snapshots.find(folder(), key)
-    return Generic(made) if made else None
+    return snapshots.find(folder(), key)
 
 
 def ensure(
@@ -122,7 +95,7 @@ def ensure(
     disk: int,
     domain: Domain,
     deadline: float,
-) -> Generic:
+) -> Snapshot:
     """Return the generic guest that a host's machine can start from; make it where it is missing.
 
     Args:
@@ -140,7 +113,7 @@ def ensure(
     with exclusive(home.with_name("generic.lock"), what="generic guest"):
         found = find(key)
         if found is None:
-            made = Generic(Snapshot(home / key))
+            made = Snapshot(home / key)
             with step("Boot a generic guest, once for all machines of this shape"):
                 _make(hypervisor, image, disk, shape(domain), made, deadline)
             snapshots.prune(home, {key})
@@ -168,26 +141,25 @@ def _make(  # noqa: PLR0913 - what a boot is made of
     image: GuestImage,
     disk: int,
     domain: Domain,
-    made: Generic,
+    made: Snapshot,
     deadline: float,
 ) -> None:
-    snapshot = made.snapshot
     # Reason: what is left of a try that was killed.
     hypervisor.virsh("destroy", NAME, check=False)
-    snapshots.discard(snapshot)
-    private_directory(snapshot.folder)
+    snapshots.discard(made)
+    private_directory(made.folder)
     handover = runtime_dir() / f"{NAME}.ign"
     try:
         port = ports.choose(0, ())
         domain = replace(
             domain,
-            disk=snapshot.disk,
-            console=snapshot.folder / "console.log",
+            disk=made.disk,
+            console=made.folder / "console.log",
             forwards=(Forward(port, 22),),
         )
-        config, access, host_key = _keys(made)
+        config, key, access, host_key = _keys()
         endpoint = Endpoint(NAME, ports.LOOPBACK, port, host_key)
-        with client([endpoint], Secret(made.key.read_text()), access, runtime_dir()) as ssh:
+        with client([endpoint], key, access, runtime_dir()) as ssh:
 
             def attempt() -> None:
                 snapshots.stand_on(image.disk, domain.disk, gibibytes=disk)
@@ -196,28 +168,32 @@ def _make(  # noqa: PLR0913 - what a boot is made of
                 boot.Boot(hypervisor, domain, endpoint, ssh, 0, deadline, Event()).wait()
 
             boot.patiently("generic guest", attempt)
-            ssh.run(NAME, "sync", timeout=60)
-        hypervisor.virsh("save", NAME, snapshot.memory, "--running", seconds=SAVE_SECONDS)
-        facts = {"uuid": domain.uuid, "host_key": host_key}
-        write_atomic(snapshot.facts, json.dumps(facts).encode())
+            prepare = f"sudo sh -ec {shlex.quote(instance.PREPARE)}"
+            ssh.run(NAME, prepare, timeout=PREPARE_SECONDS)
+        hypervisor.virsh("save", NAME, made.memory, "--running", seconds=SAVE_SECONDS)
+        write_atomic(made.facts, json.dumps({"uuid": domain.uuid}).encode())
     except BaseException:
         hypervisor.virsh("destroy", NAME, check=False)
-        snapshots.discard(snapshot)
+        snapshots.discard(made)
         raise
     finally:
         handover.unlink(missing_ok=True)
 
 
-def _keys(made: Generic) -> tuple[Secret, str, str]:
-    """Make its keys; return its config, and the public halves of the login's and the host's."""
-    host = made.snapshot.folder / "host"
-    for path in (made.key, host):
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], timeout=60)
-    public = {path: path.with_suffix(".pub").read_text().strip() for path in (made.key, host)}
-    config = _config(public[made.key], host.read_text(), public[host])
-    host.unlink()
-    host.with_suffix(".pub").unlink()
-    return Secret(config.decode()), public[made.key], public[host]
+def _keys() -> tuple[Secret, Secret, str, str]:
+    """Make its keys, of which none is kept.
+
+    Returns:
+        Its config, the private key that it lets in and that one's public half, and the public half
+        of its host key.
+    """
+    with scratch(runtime_dir(), "generic") as home:
+        login, host = home / "login", home / "host"
+        for path in (login, host):
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], timeout=60)
+        access, public = (path.with_suffix(".pub").read_text().strip() for path in (login, host))
+        config = _config(access, host.read_text(), public).decode()
+        return instance.padded(config), Secret(login.read_text()), access, public
 
 
 def _config(access: str, host_key: str, host_public: str) -> bytes:
@@ -241,7 +217,7 @@ def _secret_file(path: str, text: str) -> dict[str, Any]:
 
 
 def start(
-    hypervisor: Hypervisor, generic: Generic, domain: Domain, base: Path, handover: Path
+    hypervisor: Hypervisor, generic: Snapshot, domain: Domain, base: Path, handover: Path
 ) -> None:
     """Start a new machine where the generic guest had been.
 
@@ -256,19 +232,19 @@ def start(
         ToolboxError: libvirt cannot resume it.
         OSError: There is no room for its memory.
     """
-    snapshot, own = generic.snapshot, Snapshot(base)
+    own = Snapshot(base)
     snapshots.discard(own)
     private_directory(base)
     # Reason: a hard link, so that the generic guest can be removed or made anew at any time.
-    os.link(snapshot.disk, own.disk)
+    os.link(generic.disk, own.disk)
     snapshots.stand_on(own.disk, domain.disk)
     memory = base / PARTIAL
     try:
-        shutil.copyfile(snapshot.memory, memory)
+        shutil.copyfile(generic.memory, memory)
         xml = snapshots.adapted(saveimage.document(memory), domain, handover)
         saveimage.rewrite(memory, xml)
         hypervisor.virsh("restore", memory, "--running", seconds=SAVE_SECONDS)
     finally:
         memory.unlink(missing_ok=True)
     # Reason: the time of use decides which are kept.
-    os.utime(snapshot.folder)
+    os.utime(generic.folder)

@@ -81,8 +81,12 @@ class Neighbours:
         is for a machine that does not know the latest.
         """
         told = shlex.join(["sh", self.hosts, self.units[name]])
-        same, mend = f"sh -c {shlex.quote(SAME)}", f"sudo sh -ec {shlex.quote(MEND)}"
-        return f"{same} {told} 2>/dev/null || {mend} {told} && cat {BOOT_ID}"
+        same, mend = f"sh -c {shlex.quote(SAME)}", f"sudo {self.mending(name)}"
+        return f"{same} {told} 2>/dev/null || {mend} && cat {BOOT_ID}"
+
+    def mending(self, name: str) -> str:
+        """Return the shell command with which root tells a machine, whatever it knows."""
+        return shlex.join(["sh", "-ec", MEND, "sh", self.hosts, self.units[name]])
 
 
 def of(project: Project, network: Network) -> Neighbours:

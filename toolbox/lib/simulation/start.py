@@ -10,16 +10,15 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core import parallel
-from toolbox.lib.core.errors import ToolboxError
-from toolbox.lib.core.secret import Secret
+from toolbox.lib.core.errors import Interrupted, ToolboxError
 from toolbox.lib.core.steps import note
+from toolbox.lib.core.wait import until
+from toolbox.lib.machine.console import tail, text_of
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import boot, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
-from toolbox.lib.simulation.plan import SSH
-from toolbox.lib.transport.ssh import client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from toolbox.lib.transport.ssh import Client, Endpoint
 
 INTERRUPT_SECONDS = 0.2
+OWN_SECONDS = 60.0
+OWN_POLL_SECONDS = 0.05
 UNREACHABLE = 255
 """Exit code of ssh(1) for a connection that failed."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
@@ -222,16 +223,30 @@ class Starter:
             message = f"the generic guest {key} was removed meanwhile"
             raise ToolboxError(message, hint="once more: invoke sim.up --warm")
         note(f"{name}: started from the generic guest, {item.reason}")
-        handover = self.where.handover(name)
-        boot.fill(handover)
-        generic.start(self.hypervisor, origin, domain, self.where.snapshots(name) / key, handover)
-        text = instance.script(name, self.identity, generic.shape(domain), domain, time.time())
-        endpoint = origin.endpoint(name, item.record.ports[SSH])
-        boot.until_greeting(endpoint, self.interrupted)
-        access, public = Secret(origin.key.read_text()), origin.public_key
-        with client([endpoint], access, public, self.where.runtime) as ssh:
-            ssh.run(name, instance.COMMAND, stdin=text, timeout=self.deadline)
+        handover, base = self.where.handover(name), self.where.snapshots(name) / key
+        own, macs = instance.machine_id(), instance.addresses(generic.shape(domain), domain)
+        told = self.told.mending(name)
+        text = instance.script(own, name, self.identity, macs, told, time.time())
+        with boot.handed_over(text, handover):
+            generic.start(self.hypervisor, origin, domain, base, handover)
+        self._until_own(domain, own)
         return key
+
+    def _until_own(self, domain: Domain, machine_id: str) -> None:
+        """Wait until a machine that was somebody's memory has become its own."""
+
+        def told(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
+            if self.interrupted.is_set():
+                message = f"the start of {domain.name} was interrupted"
+                raise Interrupted(message)
+            said = text_of(domain.console)
+            well = instance.outcome(said, machine_id)
+            if well is False or (last and not well):
+                message = f"{domain.name} has not become a machine of its own\n{tail(said)}"
+                raise ToolboxError(message, hint="boot it instead: without --warm")
+            return well
+
+        until(told, deadline=OWN_SECONDS, interval=OWN_POLL_SECONDS, what=domain.name)
 
 
 def _action(item: Plan, state: str) -> str:

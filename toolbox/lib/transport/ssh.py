@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.lib.core.files import write_atomic
+from toolbox.lib.core.files import private_directory, sha256, write_atomic
 from toolbox.lib.core.run import run, spawn
 from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.wait import until
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 AGENT_SECONDS = 10.0
 CONNECT_SECONDS = 20
 ALIVE_SECONDS = 15
-PERSIST_SECONDS = 120
+PERSIST_SECONDS = 60
+"""How long a held connection outlives its last use."""
+
 PINNED = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -36,6 +38,7 @@ PINNED = (
 )
 """Kinds of keys whose name is also that of their signature."""
 
+SOCKET_LENGTH = 12
 BANNER = b"SSH-"
 """First bytes a server sends (RFC 4253, section 4.2)."""
 
@@ -66,6 +69,11 @@ class Endpoint:
         return pinned + (
             f"@cert-authority {self.name} {self.authority}\n" if self.authority else ""
         )
+
+    def socket(self, public_key: str) -> str:
+        """Return the name of the socket by which a connection with a key is shared."""
+        facts = (self.name, self.address, str(self.port), self.user, public_key, self.known())
+        return sha256("\0".join(facts).encode()).removeprefix("sha256-")[:SOCKET_LENGTH]
 
     def algorithms(self) -> str:
         """Return its line of ssh_config that says which kind of key it shall show first."""
@@ -128,14 +136,20 @@ class Client:
 
 
 def configuration(
-    endpoints: Sequence[Endpoint], folder: Path, agent: Path, *, certified: bool = False
+    endpoints: Sequence[Endpoint],
+    folder: Path,
+    agent: Path,
+    sockets: Sequence[Path],
+    *,
+    certified: bool = False,
 ) -> str:
     """Return the ssh_config(5) text for some endpoints.
 
     Args:
         endpoints: The machines.
-        folder: Holds ``known_hosts``, the public key and the control sockets.
+        folder: Holds ``known_hosts`` and the public key.
         agent: Socket of the agent.
+        sockets: The control socket of each machine.
         certified: Whether there is a certificate for the key in the folder, too.
     """
     own = f"  CertificateFile {folder}/provision-cert.pub\n" if certified else ""
@@ -147,8 +161,8 @@ def configuration(
         f"  HostKeyAlias {endpoint.name}\n"
         f"{endpoint.algorithms()}"
         # Reason: ssh's own %C, a hash, and what it adds while it binds are too long for a socket.
-        f"  ControlPath {folder}/{number}\n"
-        for number, endpoint in enumerate(endpoints)
+        f"  ControlPath {path}\n"
+        for endpoint, path in zip(endpoints, sockets, strict=True)
     ]
     # Reason: one key and one known_hosts file, both ours, whatever the person's own files say; a
     # held connection because under emulation a new one costs seconds.
@@ -173,12 +187,14 @@ def configuration(
 
 
 @contextmanager
-def client(
+def client(  # noqa: PLR0913 - what a connection is made of
     endpoints: Sequence[Endpoint],
     key: Secret,
     public_key: str,
     parent: Path,
     certificate: str = "",
+    *,
+    held: Path | None = None,
 ) -> Iterator[Client]:
     """Open a client for some endpoints; its agent and its connections end with the block.
 
@@ -188,19 +204,38 @@ def client(
         public_key: The same key's public half.
         parent: Private folder; short, as socket names are limited to 107 bytes (unix(7)).
         certificate: Certificate for the key, one line, where machines ask for one.
+        held: Private folder, as short, of connections that are shared with other tasks and stay
+            open for a while (`PERSIST_SECONDS`) after the block.
     """
     # Reason: each client has a folder of its own, so that two tasks at once do not take each
     # other's agent away.
     with scratch(parent, "ssh") as folder:
-        _write(endpoints, public_key, certificate, folder)
-        yield from _opened(endpoints, key, folder)
+        shared = private_directory(held) if held else None
+        sockets = [
+            shared / endpoint.socket(public_key) if shared else folder / str(number)
+            for number, endpoint in enumerate(endpoints)
+        ]
+        _write(endpoints, public_key, certificate, folder, sockets)
+        with _opened(key, folder) as opened:
+            try:
+                yield opened
+            finally:
+                for endpoint in () if held else endpoints:
+                    opened.hang_up(endpoint.name)
 
 
-def _write(endpoints: Sequence[Endpoint], public_key: str, certificate: str, folder: Path) -> None:
+def _write(
+    endpoints: Sequence[Endpoint],
+    public_key: str,
+    certificate: str,
+    folder: Path,
+    sockets: Sequence[Path],
+) -> None:
+    agent, certified = folder / "agent", bool(certificate)
     files = {
         "known_hosts": "".join(endpoint.known() for endpoint in endpoints),
         "provision.pub": f"{public_key.strip()}\n",
-        "config": configuration(endpoints, folder, folder / "agent", certified=bool(certificate)),
+        "config": configuration(endpoints, folder, agent, sockets, certified=certified),
     }
     if certificate:
         files["provision-cert.pub"] = f"{certificate.strip()}\n"
@@ -208,9 +243,9 @@ def _write(endpoints: Sequence[Endpoint], public_key: str, certificate: str, fol
         write_atomic(folder / name, text.encode(), mode=0o600)
 
 
-def _opened(endpoints: Sequence[Endpoint], key: Secret, folder: Path) -> Iterator[Client]:
+@contextmanager
+def _opened(key: Secret, folder: Path) -> Iterator[Client]:
     agent = folder / "agent"
-    opened = Client(folder / "config")
     # Reason: Debian's has a group of its own (setgid) and would outlive us when we are killed.
     with spawn(["ssh-agent", "-D", "-a", str(agent)], confined=True):
         until(
@@ -220,11 +255,7 @@ def _opened(endpoints: Sequence[Endpoint], key: Secret, folder: Path) -> Iterato
             what="ssh-agent to listen",
         )
         run(["ssh-add", "-q", "-"], stdin=key, env={"SSH_AUTH_SOCK": str(agent)}, timeout=10)
-        try:
-            yield opened
-        finally:
-            for endpoint in endpoints:
-                opened.hang_up(endpoint.name)
+        yield Client(folder / "config")
 
 
 def _listens(path: Path) -> bool:

@@ -82,8 +82,12 @@ def verify(
         ]
         # Reason: the folders of checks are a person's; compiled files do not belong there.
         command = [sys.executable, "-B", "-m", "pytest", *options, *places]
-        # Reason: the same library in the process of the checks, also from a checkout.
-        environment = {"PYTHONPATH": str(Path(toolbox.__file__).parent.parent)}
+        # Reason: the same library in the process of the checks, also from a checkout; and none of
+        # the plugins that happen to be installed, of which one would shuffle the checks.
+        environment = {
+            "PYTHONPATH": str(Path(toolbox.__file__).parent.parent),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         result = run(command, timeout=DEADLINE_SECONDS, env=environment, check=False)
         if result.exit_code not in DECIDED:
             message = f"the checks could not run:\n{result.tail('stdout', 30)}"
