@@ -6,13 +6,16 @@ Run it inside the image, on a machine that does nothing else:
 
 One machine of the shipped example is made and changed: not at all, by one file, by one unit, by one
 quadlet. Each is a whole call of `host.apply`, the start of Python included. What is `above` is the
-seconds beyond those of `ssh HOST true` over a new connection, which on an emulated machine is most
-of it; what is `beyond` leaves out what systemd took to read its units and to restart some as well.
+seconds beyond those of `ssh HOST true` over a new connection; what is `beyond` leaves out what
+systemd took to read its units and to restart some as well. The connection is still held from the
+call before; `connecting` is a call that changes nothing and has to make a new one.
 
 `salt` compares a change of one file, from looking to the end, with Salt on the same machine that is
 asked for the state of everything (``salt-call state.apply test=True``), over held connections.
-`warm` is a new machine with a config, from a generic one that has booted. With `--hosts` so many
-machines are made that way, and a file is changed on all of them and on one.
+`warm` is a new machine with a config of files and units, from a generic one that has booted, up to
+checked; `example` the same with the shipped config, whose container's image the machine has to
+unpack before it starts it. With `--hosts` so many machines are made that way, and a file is
+changed on all of them and on one.
 """
 
 from __future__ import annotations
@@ -94,14 +97,21 @@ def invoke(root: Path, *words: str) -> tuple[str, float]:
     return done.stdout, time.monotonic() - began
 
 
-def bare(root: Path) -> float:
-    """Return the seconds of a command that does nothing over a new connection."""
+def bare(root: Path, *, held: bool = True) -> float:
+    """Return the seconds of a command that does nothing over a new connection.
+
+    Args:
+        root: Folder of the project.
+        held: Leave a connection behind, as a call just before does.
+    """
     project = load(root)
     with reach.reached(project, project.hosts, named=True) as (machine,):
         machine.session.run("true")
         began = time.monotonic()
         run(machine.client.command(machine.name, "true", fresh=True), timeout=120)
         taken = time.monotonic() - began
+        if not held:
+            machine.client.hang_up(machine.name)
     # Reason: a machine is busy for a moment with the end of a login.
     time.sleep(PAUSE_SECONDS)
     return taken
@@ -115,10 +125,10 @@ def apply(root: Path) -> dict[str, Any]:
     return {"seconds": seconds, "there": there}
 
 
-def turn(root: Path, change: Callable[[], object]) -> dict[str, Any]:
+def turn(root: Path, change: Callable[[], object], *, held: bool = True) -> dict[str, Any]:
     """Measure a bare connection and a change, one right behind the other."""
     change()
-    connection = bare(root)
+    connection = bare(root, held=held)
     found = apply(root)
     above = found["seconds"] - connection
     systemd = sum(taken for what, taken in found["there"].items() if what.startswith(SYSTEMD))
@@ -185,16 +195,35 @@ def measure(root: Path) -> dict[str, Any]:
         "one quadlet": lambda: write("quadlet in turn"),
     }
     found = {name: told([turn(root, way) for _ in range(TURNS)]) for name, way in ways.items()}
+    connecting = [turn(root, ways["nothing"], held=False) for _ in range(TURNS)]
+    found["connecting"] = told(connecting)
     found["salt"] = salt(root, ways["one file"])
-    warm = []
-    for _ in range(3):
-        invoke(root, "sim.clean")
-        write("inline: turn")
-        warm.append(invoke(root, "sim", "--warm")[1])
-    # Reason: the first one may have to make the generic guest.
-    found["warm"] = {"first": round(warm[0], 2), "seconds": round(min(warm[1:]), 2)}
     invoke(root, "sim.clean")
     return found
+
+
+def made(root: Path) -> dict[str, float]:
+    """Measure new machines from the generic guest, up to checked, and remove them."""
+    found = {"example": fresh(root)}
+    butane = root / "hosts/hello/hello.bu"
+    text = butane.read_text()
+    begin, end = text.index("    - path: /etc/containers"), text.index("systemd:\n")
+    butane.write_text(f"{text[:begin]}{PLAIN}{text[end:]}")
+    (root / "hosts/hello/check_hello.py").unlink()
+    found["warm"] = fresh(root)
+    invoke(root, "sim.clean")
+    return found
+
+
+def fresh(root: Path) -> float:
+    """Return the seconds of a new machine with a config that no machine had before."""
+    butane = root / "hosts/hello/hello.bu"
+    seconds = []
+    for _ in range(TURNS):
+        butane.write_text(butane.read_text().replace("Leave a", "Leave a new a"))
+        seconds.append(invoke(root, "sim", "--warm", "--fresh")[1])
+    # Reason: the first one may have made the keys of the project and the generic guest.
+    return round(statistics.median(seconds[1:]), 2)
 
 
 def many(root: Path, hosts: int) -> dict[str, Any]:
@@ -227,9 +256,13 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, help="measure with so many machines")
     wanted = parser.parse_args()
     with TemporaryDirectory(prefix="bench-") as folder:
-        root = Path(folder) / "example"
-        shutil.copytree(EXAMPLE, root)
-        found = many(root, wanted.hosts + 1) if wanted.hosts else measure(root)
+        first, second = Path(folder) / "first", Path(folder) / "second"
+        for root in (first, second):
+            shutil.copytree(EXAMPLE, root)
+        if wanted.hosts:
+            found = many(first, wanted.hosts + 1)
+        else:
+            found = {**made(first), **measure(second)}
         print(json.dumps(found, indent=2))
 
 
