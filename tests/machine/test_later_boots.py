@@ -6,6 +6,7 @@ The tests of this module are one story and run in the order in which they stand.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -140,8 +141,9 @@ def test_changed_config_changes_the_machine(machine: Sandbox) -> None:
 
 
 def test_made_anew_on_request(machine: Sandbox) -> None:
-    """Whoever wants a first boot gets one, though nothing changed."""
+    """Whoever wants a first boot gets one, though nothing changed, and nothing saved comes back."""
     before = machine.ssh(BOOT_ID)
+    assert machine.invoke("sim.stop").code == 0
 
     answer = machine.invoke("sim.up", "--fresh", "--json")
 
@@ -149,6 +151,9 @@ def test_made_anew_on_request(machine: Sandbox) -> None:
     (item,) = answer.json["items"]
     assert (item["action"], item["reason"]) == ("made", "--fresh was asked for")
     assert machine.ssh(BOOT_ID) != before
+    (name,) = machine.domains()
+    told = subprocess.run(["virsh", "dominfo", name], check=True, capture_output=True, text=True)
+    assert re.search(r"Managed save: +no", told.stdout)
 
 
 def test_lost_container_state(machine: Sandbox) -> None:

@@ -101,6 +101,16 @@ def test_goes_off(fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPa
     assert boot.goes_off(hypervisor, "web")
 
 
+def test_cut_power(tmp_path: Path, fake: Callable[[str, str], Path]) -> None:
+    """A machine that is off, and one of which nothing was saved, are as they shall be."""
+    fake("virsh", f'echo "$4 $5" >>{tmp_path}/calls; exit 1')
+
+    boot.cut_power(Hypervisor("test:///default"), "web")
+
+    called = (tmp_path / "calls").read_text().splitlines()
+    assert called == ["destroy web", "managedsave-remove web"]
+
+
 @pytest.mark.parametrize(("state", "verb"), [("shut off", "start"), ("paused", "resume")])
 def test_start(
     watched: boot.Boot, tmp_path: Path, fake: Callable[[str, str], Path], state: str, verb: str

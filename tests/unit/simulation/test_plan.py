@@ -197,20 +197,21 @@ def test_config_for_a_first_boot(project: Project) -> None:
 
     item = _planned(project, web, SimpleNamespace(sha256="sha256-other", parts=LUKS))
 
-    assert (item.fresh, item.changed) == (True, False)
+    assert (item.fresh, item.changed, item.reinstalled) == (True, False, True)
     assert item.record.provisioning == LUKS
 
 
 @pytest.mark.usefixtures("guest")
 def test_fresh(project: Project) -> None:
-    """A machine that is made anew on request is another one."""
+    """A machine that is made anew on request is the same hardware with another system."""
     web = project.hosts[1]
     first = _planned(project, web)
 
     item = _planned(project, web, options=plan.Options(fresh=True))
 
     assert (item.fresh, item.reason) == (True, "--fresh was asked for")
-    assert item.record.uuid != first.record.uuid
+    assert (item.record.uuid, item.reinstalled) == (first.record.uuid, True)
+    assert (item.record.ignited, first.reinstalled) == (False, False)
 
 
 @pytest.mark.usefixtures("guest")
@@ -246,6 +247,7 @@ def test_other_disk(project: Project) -> None:
 
     assert (item.fresh, item.reason) == (True, "the size of its disk changed")
     assert item.record.uuid != first.record.uuid
+    assert not item.reinstalled
 
 
 def test_ports(project: Project) -> None:

@@ -172,6 +172,18 @@ def shut_down(hypervisor: Hypervisor, name: str) -> None:
     until_off(hypervisor, name)
 
 
+def cut_power(hypervisor: Hypervisor, name: str) -> None:
+    """Cut a machine's power, and forget its memory where that was saved.
+
+    Args:
+        hypervisor: Where it is defined.
+        name: Name of its domain.
+    """
+    hypervisor.virsh("destroy", name, check=False)
+    # Reason: the next start would go on with it, on whatever disk there is by then.
+    hypervisor.virsh("managedsave-remove", name, check=False)
+
+
 def goes_off(hypervisor: Hypervisor, name: str) -> bool:
     """Tell whether a machine that does not answer turns out to be shutting down.
 

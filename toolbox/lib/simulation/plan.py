@@ -89,6 +89,11 @@ class Plan:
         known = self.before
         return known is not None and not self.fresh and known.definition != self.record.definition
 
+    @property
+    def reinstalled(self) -> bool:
+        """Whether it keeps its domain and gets another disk."""
+        return self.fresh and self.before is not None and self.before.uuid == self.record.uuid
+
     def domain(self, where: Layout) -> Domain:
         """Return its domain."""
         return domain_of(where, self.host, self.record)
@@ -175,6 +180,9 @@ class _Planner:
         ) or _why_provisioned(before, config.sha256, parts)
         if before is None or reason:
             wanted = self._new(host, image, config.sha256, given, parts)
+            if before and present and _stands_on(before, image, host.sim.disk):
+                # Reason: it is the same hardware with another system, so Pulumi has nothing to do.
+                wanted = replace(wanted, uuid=before.uuid)
         else:
             cpus = cores.given(host.sim.cpus, before.accelerator, self.most_cpus)
             wanted = replace(before, ports=given, memory=host.sim.memory, cpus=cpus)
@@ -233,11 +241,15 @@ def _why_fresh(
         (present, GONE),
         (known.ignited, "its first boot did not come to an end"),
         (known.image == image.digest, "the guest image changed"),
-        # Reason: a volume of another size is another volume.
         (known.disk == disk, "the size of its disk changed"),
         (not asked, "--fresh was asked for"),
     )
     return next((reason for right, reason in checks if not right), "")
+
+
+def _stands_on(known: Record, image: GuestImage, disk: int) -> bool:
+    # Reason: a volume on another image, or of another size, is another volume.
+    return known.image == image.digest and known.disk == disk
 
 
 def _why_provisioned(known: Record | None, config: str, parts: Mapping[str, str]) -> str:

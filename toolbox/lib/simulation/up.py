@@ -189,6 +189,8 @@ def _ensure_machines(
         if item.redefined and item.host.name in running:
             with step(f"Shut {item.host.name} down: {item.reason}"):
                 boot.shut_down(hypervisor, where.domain(item.host.name))
+        if item.reinstalled:
+            boot.cut_power(hypervisor, where.domain(item.host.name))
     workspace = where.workspace
     if any(item.reason == GONE for item in plans):
         # Reason: the state remembers domains that the hypervisor has lost; it must learn that
