@@ -173,6 +173,12 @@ def prepared(root: Path) -> Callable[[str], None]:
     butane = root / "hosts/hello/hello.bu"
     text = butane.read_text().replace("  files:\n", f"  files:\n{PLAIN}{QUADLET}")
     butane.write_text(text + UNIT)
+    return writer(root)
+
+
+def writer(root: Path) -> Callable[[str], None]:
+    """Return what changes the number behind a word of the example's config."""
+    butane = root / "hosts/hello/hello.bu"
     numbers = iter(range(1, 1000))
 
     def write(word: str) -> None:
@@ -205,14 +211,19 @@ def measure(root: Path) -> dict[str, Any]:
 def made(root: Path) -> dict[str, float]:
     """Measure new machines from the generic guest, up to checked, and remove them."""
     found = {"example": fresh(root)}
+    drop_container(root)
+    found["warm"] = fresh(root)
+    invoke(root, "sim.clean")
+    return found
+
+
+def drop_container(root: Path) -> None:
+    """Leave files and units in the config of the example's host, and nothing to unpack."""
     butane = root / "hosts/hello/hello.bu"
     text = butane.read_text()
     begin, end = text.index("    - path: /etc/containers"), text.index("systemd:\n")
     butane.write_text(f"{text[:begin]}{PLAIN}{text[end:]}")
     (root / "hosts/hello/check_hello.py").unlink()
-    found["warm"] = fresh(root)
-    invoke(root, "sim.clean")
-    return found
 
 
 def fresh(root: Path) -> float:
@@ -228,7 +239,8 @@ def fresh(root: Path) -> float:
 
 def many(root: Path, hosts: int) -> dict[str, Any]:
     """Make several machines and change one file on one of them, and on all."""
-    write = prepared(root)
+    drop_container(root)
+    write = writer(root)
     names = ["hello", *(f"host{number}" for number in range(1, hosts))]
     description = (root / "hosts/hello.yaml").read_text()
     small = description.replace("memory: 2GiB", "memory: 640MiB").replace("cpus: 2", "cpus: 1")
