@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from toolbox.lib.core.secret import Secret
+from toolbox.lib.reconfigure import change
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Group, Kind, User
-from toolbox.lib.reconfigure.engines import direct
+from toolbox.lib.reconfigure.engines import confirm, direct
+from toolbox.lib.reconfigure.engines.direct import Direct
 from toolbox.lib.reconfigure.planning.plan import Change, GroupChange, NodeChange, Plan, UserChange
 
 if TYPE_CHECKING:
@@ -130,3 +133,25 @@ def test_home_that_was_lost(site: Site) -> None:
     assert (home / ".ssh/authorized_keys.d/ignition").read_text() == "one\n"
     assert (home.stat().st_uid, home.stat().st_mode & 0o777) == (1000, 0o700)
     assert [path.name for path in home.parent.iterdir()] == ["ana"]
+
+
+@pytest.mark.needs("useradd", "root")
+def test_home_of_who_was_not_confirmed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the change that added a user is taken back, the home goes for good, as nobody asks."""
+    etc = site.root / "etc"
+    etc.mkdir()
+    for name, text in change.ACCOUNTS.items():
+        (etc / name).write_text(text[1])
+    site.root.chmod(0o755)
+    site.bring({})
+    monkeypatch.setattr(confirm, "_confirmed", lambda *_: "nobody was there")
+    with site.session() as session:
+        desired = site.state({"passwd": {"users": [{"name": "ana", "uid": 4001}]}})
+        plan = replace(site.plan(session, desired), risky=("it is a test",))
+        engine = Direct(session, before=None, limit=2, connect=site.session)
+
+        report = engine.apply(plan)
+
+    assert report.undone == "nobody was there"
+    assert [path.name for path in (site.root / "home").iterdir()] == []
+    assert (etc / "passwd").read_text() == change.ACCOUNTS["passwd"][1]

@@ -63,6 +63,8 @@ watch() {
         leftovers
         rm -rf "$JOB"
     fi
+    # Reason: nobody takes this back, so the home of a user that goes by it is not put aside.
+    LIMIT=
     undo
     for item in record.json paths; do
         again "$item" "$STATE/$item"
