@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
     from pulumi.automation import Stack
 
+ENGINE = [
+    pytest.mark.engine,
+    pytest.mark.needs("pulumi", "plugins"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+"""Marks of tests that start the engine with our plugins."""
+
 SOCKET = "/var/run/libvirt/libvirt-sock"
 """What the provider dials for a URI that names no socket."""
 

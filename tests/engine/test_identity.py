@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509 as library
 from cryptography.x509.verification import PolicyBuilder, Store
 
+from tests.engine.conftest import ENGINE
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.profile import DAY, Client, Profile, Term, Terms
@@ -26,12 +27,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.pki.identity import Identity
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.needs("pulumi", "plugins"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.timeout(300),
-]
+pytestmark = [*ENGINE, pytest.mark.timeout(300)]
 
 STACK = "prod-identity"
 PROFILE = Profile(

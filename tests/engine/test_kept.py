@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engine.conftest import ENGINE
 from toolbox.lib.core.errors import UsageError, VerificationError
 from toolbox.lib.inventory.load import load
 from toolbox.lib.stack import kept
@@ -17,12 +18,7 @@ if TYPE_CHECKING:
 
     from toolbox.lib.inventory.project import Project
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.needs("pulumi", "plugins", "age", "ssh-keygen"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [*ENGINE, pytest.mark.needs("age", "ssh-keygen"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engine.conftest import ENGINE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -22,11 +24,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Backend
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.needs("pulumi", "plugins"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = ENGINE
 
 SDKS = ["libvirt", "tls"]
 NAME = "web.example.test"

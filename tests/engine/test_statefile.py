@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
+from tests.engine.conftest import ENGINE
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.inventory.profile import Profile
 from toolbox.lib.pki.plan import Plan, Subject
@@ -16,11 +15,7 @@ from toolbox.lib.stack.workspace import Workspace, pulumi_home
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.needs("pulumi", "plugins"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = ENGINE
 
 
 def test_outputs(habitat: Path) -> None:

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engine.conftest import ENGINE
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.stack.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.needs("pulumi", "plugins"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.timeout(300),
-]
+pytestmark = [*ENGINE, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

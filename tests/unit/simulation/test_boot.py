@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolbox.lib.core.errors import Interrupted, ToolboxError
+from toolbox.lib.core.errors import DeadlineError, Interrupted, ToolboxError
 from toolbox.lib.machine.domain import Domain
 from toolbox.lib.machine.libvirt import Hypervisor
 from toolbox.lib.simulation import boot
@@ -53,6 +54,46 @@ def test_nobody_waits(watched: boot.Boot) -> None:
 
     with pytest.raises(Interrupted):
         watched.wait()
+    with pytest.raises(Interrupted):
+        watched.until_own("")
+
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "crash", "error", "words"),
+    [
+        (f"infra-toolbox: {ID} done\n", "running", "", None, ""),
+        (f"sh: no\ninfra-toolbox: {ID} failed\n", "running", "", ToolboxError, "(?s)its own.*no"),
+        ("nothing yet\n", "shut off", WORDS, QemuCrashed, "Assertion"),
+        ("nothing yet\n", "running", "", DeadlineError, "(?s)within.*nothing yet"),
+    ],
+    ids=["done", "failed", "crashed", "silent"],
+)
+def test_until_own(
+    watched: boot.Boot,
+    fake: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    state: str,
+    crash: str,
+    error: type[ToolboxError] | None,
+    words: str,
+) -> None:
+    """The machine's own words count, from this start on; a crash of QEMU is told at once."""
+    fake("virsh", f'[ "$4" = domstate ] && echo {state}')
+    monkeypatch.setattr(Hypervisor, "crash", lambda _self, _name: crash)
+    before = f"infra-toolbox: {ID} failed\n"
+    watched.domain.console.write_text(before + said)
+    begun = replace(watched, console_start=len(before), deadline=0.3)
+
+    if error is None:
+        begun.until_own(ID)
+    else:
+        with pytest.raises(error, match=words) as caught:
+            begun.until_own(ID)
+        assert type(caught.value) is error
 
 
 @pytest.mark.parametrize(("crashes", "tries"), [(0, 1), (1, 2), (2, 2)])

@@ -18,6 +18,7 @@ class Libvirt:
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
+        self.asked: list[str] = []
 
     def domains(self) -> tuple[str, ...]:
         """Return no domain."""
@@ -26,6 +27,7 @@ class Libvirt:
     def virsh(self, *words: str, **_options: Any) -> str:
         """Tell the pool."""
         assert words[0] == "pool-list"
+        self.asked.append(words[0])
         return f"default\n{self.pool}\n"
 
 
@@ -41,7 +43,11 @@ def test_forgotten(project: Project) -> None:
 
 def test_nothing_forgotten(project: Project) -> None:
     """The pool of another project is none of ours."""
-    operate.require_known(layout.of(project), cast("Any", Libvirt("infra-other")))
+    hypervisor = Libvirt("infra-other")
+
+    operate.require_known(layout.of(project), cast("Any", hypervisor))
+
+    assert hypervisor.asked == ["pool-list"]
 
 
 def test_known(project: Project) -> None:
@@ -50,5 +56,8 @@ def test_known(project: Project) -> None:
     state = where.workspace.folder / ".pulumi/stacks" / where.workspace.project
     state.mkdir(parents=True)
     (state / f"{layout.MACHINES}.json").write_text("{}")
+    hypervisor = Libvirt(where.pool_name)
 
-    operate.require_known(where, cast("Any", Libvirt(where.pool_name)))
+    operate.require_known(where, cast("Any", hypervisor))
+
+    assert hypervisor.asked == []

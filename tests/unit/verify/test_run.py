@@ -105,6 +105,18 @@ def test_project_settings_do_not_matter(
     assert len(_proofs(tmp_path)) == 2
 
 
+def test_order(shipped: Path, tmp_path: Path) -> None:
+    """Checks run in the order in which they stand, though a plugin that shuffles is installed."""
+    names = list("hgfedcba")
+    (shipped / "check_x.py").write_text(
+        "".join(f"def test_{name}(expected):\n    pass\n" for name in names)
+    )
+
+    proofs = verify(MACHINES[:1], tmp_path / "config", ())
+
+    assert [proof.check for proof in proofs] == names
+
+
 def test_skipped_is_not_proven(shipped: Path, tmp_path: Path) -> None:
     """A check that was skipped has proven nothing."""
     text = "import pytest\ndef test_x(expected):\n    pytest.skip('not today')\n"

@@ -13,6 +13,7 @@ from toolbox.lib.core.steps import note
 from toolbox.lib.core.wait import until
 from toolbox.lib.machine.console import Phase, read, tail, text_of
 from toolbox.lib.machine.domain import FirstBoot
+from toolbox.lib.simulation import instance
 from toolbox.lib.transport.ssh import answers
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 POLL_SECONDS = 0.5
+OWN_POLL_SECONDS = 0.05
 LOGIN_SECONDS = 60.0
 SHUTDOWN_SECONDS = 90.0
 LAST_SECONDS = 20.0
@@ -266,6 +268,37 @@ class Boot:
         reach(Phase.COMPLETE)
         return tuple(reached)
 
+    def until_own(self, machine_id: str) -> None:
+        """Wait until a machine that starts from the generic guest has become its own.
+
+        Args:
+            machine_id: The id that it gets (`instance.script`).
+
+        Raises:
+            ToolboxError: It cannot any more; the console's last lines are in the message.
+            DeadlineError: The deadline passed.
+            Interrupted: Nobody waits any more.
+        """
+        began = time.monotonic()
+        while True:
+            self.check_interrupt()
+            said = text_of(self.domain.console, start=self.console_start)
+            well = instance.outcome(said, machine_id)
+            if well:
+                return
+            if well is False:
+                why = "it has not become a machine of its own"
+                raise self._dead(why)
+            self._require_running()
+            self._check_deadline(began, Phase.POWER)
+            time.sleep(OWN_POLL_SECONDS)
+
+    def _require_running(self) -> None:
+        state = self.hypervisor.state(self.domain.name)
+        if state != RUNNING:
+            why = f"the machine is {state or 'gone'}"
+            raise self._dead(why)
+
     def _until_greeting(self, began: float, reach: Callable[[Phase], None]) -> None:
         while True:
             self.check_interrupt()
@@ -274,10 +307,7 @@ class Boot:
                 raise self._dead(reading.failure)
             if reading.phase is not Phase.POWER:
                 reach(reading.phase)
-            state = self.hypervisor.state(self.domain.name)
-            if state != RUNNING:
-                why = f"the machine is {state or 'gone'}"
-                raise self._dead(why)
+            self._require_running()
             if answers(self.endpoint.address, self.endpoint.port):
                 reach(Phase.SSH)
                 return

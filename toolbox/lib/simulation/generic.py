@@ -226,7 +226,7 @@ def start(
         generic: The generic guest.
         domain: The new machine; its disk is lost.
         base: Folder on which the new disk will stand, for as long as the machine has that disk.
-        handover: File in which QEMU finds the config of a machine in its first boot.
+        handover: File in which QEMU finds what makes it a machine of its own (`instance.script`).
 
     Raises:
         ToolboxError: libvirt cannot resume it.

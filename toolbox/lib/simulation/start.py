@@ -10,10 +10,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core import parallel
-from toolbox.lib.core.errors import Interrupted, ToolboxError
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note
-from toolbox.lib.core.wait import until
-from toolbox.lib.machine.console import tail, text_of
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.reconfigure.history.record import keepsakes
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from toolbox.lib.transport.ssh import Client, Endpoint
 
 INTERRUPT_SECONDS = 0.2
-OWN_SECONDS = 60.0
-OWN_POLL_SECONDS = 0.05
 UNREACHABLE = 255
 """Exit code of ssh(1) for a connection that failed."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
@@ -175,17 +171,18 @@ class Starter:
             self.hypervisor, domain, endpoint, self.ssh, start, self.deadline, self.interrupted
         )
         watched.check_interrupt()
-        done, base = self._start(item, domain, action)
+        done, base = self._start(item, watched, action)
         return done, base, watched.wait()
 
-    def _start(self, item: Plan, domain: Domain, action: str) -> tuple[str, str]:
+    def _start(self, item: Plan, watched: boot.Boot, action: str) -> tuple[str, str]:
         """Start a machine; return what was done, and the snapshot that its disk stands on."""
         name, handover = item.host.name, self.where.handover(item.host.name)
+        domain = watched.domain
         if action == STARTED:
             boot.start(self.hypervisor, domain, handover)
             return STARTED, item.record.snapshot
         if action == WARM:
-            return WARM, self._from_generic(item, domain)
+            return WARM, self._from_generic(item, watched)
         if action == RESUMED and self._resume(item, domain):
             return RESUMED, item.key
         note(f"{name}: first boot, {item.reason}")
@@ -214,9 +211,9 @@ class Starter:
             return False
         return True
 
-    def _from_generic(self, item: Plan, domain: Domain) -> str:
+    def _from_generic(self, item: Plan, watched: boot.Boot) -> str:
         """Start a machine from the generic guest and make it one of its own; return its base."""
-        name, size = item.host.name, item.host.sim.disk
+        name, size, domain = item.host.name, item.host.sim.disk, watched.domain
         key = generic.key_of(item.image, size, domain)
         origin = generic.find(key)
         if origin is None:
@@ -229,24 +226,8 @@ class Starter:
         text = instance.script(own, name, self.identity, macs, told, time.time())
         with boot.handed_over(text, handover):
             generic.start(self.hypervisor, origin, domain, base, handover)
-        self._until_own(domain, own)
+        watched.until_own(own)
         return key
-
-    def _until_own(self, domain: Domain, machine_id: str) -> None:
-        """Wait until a machine that was somebody's memory has become its own."""
-
-        def told(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
-            if self.interrupted.is_set():
-                message = f"the start of {domain.name} was interrupted"
-                raise Interrupted(message)
-            said = text_of(domain.console)
-            well = instance.outcome(said, machine_id)
-            if well is False or (last and not well):
-                message = f"{domain.name} has not become a machine of its own\n{tail(said)}"
-                raise ToolboxError(message, hint="boot it instead: without --warm")
-            return well
-
-        until(told, deadline=OWN_SECONDS, interval=OWN_POLL_SECONDS, what=domain.name)
 
 
 def _action(item: Plan, state: str) -> str:

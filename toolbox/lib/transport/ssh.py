@@ -43,6 +43,8 @@ PINNED = (
 """Kinds of keys whose name is also that of their signature."""
 
 SOCKET_LENGTH = 12
+"""Digits of a socket's name: socket names are limited to 107 bytes (unix(7))."""
+
 BANNER = b"SSH-"
 """First bytes a server sends (RFC 4253, section 4.2)."""
 
