@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.reconfigure.model import Entry, Machine, file, read, storage
 from toolbox.lib.core.report import Severity
-from toolbox.lib.reconfigure.desire.state import Kind
+from toolbox.lib.reconfigure.desire.state import Kind, Remote
 from toolbox.lib.reconfigure.planning.plan import Change, Plan
 
 
@@ -136,7 +136,7 @@ HASH = {"verification": {"hash": f"sha256-{'0' * 64}"}}
 FAR = {
     "sound": (_far("https://example.com/x", **HASH), True),
     "no hash": (_far("https://example.com/x"), False),
-    "compressed": (_far("https://example.com/x", compression="gzip", **HASH), False),
+    "compressed": (_far("https://example.com/x", compression="gzip", **HASH), True),
     "elsewhere": (_far("s3://bucket/x", **HASH), False),
 }
 
@@ -148,8 +148,9 @@ def test_fetched(case: str) -> None:
     plan = Machine().plan(read(config))
     assert _codes(plan) == ([] if sound else ["remote"])
     if sound:
-        assert plan.nodes[-1].remote == "https://example.com/x"
-        assert plan.nodes[-1].hash == HASH["verification"]["hash"]
+        packed = "gzip" if case == "compressed" else ""
+        digest = HASH["verification"]["hash"]
+        assert plan.nodes[-1].remote == Remote("https://example.com/x", digest, packed)
 
 
 def test_fetched_at_the_first_boot() -> None:

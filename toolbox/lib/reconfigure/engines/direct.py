@@ -218,7 +218,8 @@ def _made(job: jobs.Job, node: NodeChange, clear: str, known: Mapping[str, str])
     if folder:
         return "directory", mode, owner, clear
     if node.remote is not None:
-        return "fetched", mode, owner, clear, node.remote, node.hash or ""
+        remote = node.remote
+        return "fetched", mode, owner, clear, remote.url, remote.hash or "", remote.compression
     return _file(job, node, (mode, owner, clear), known)
 
 

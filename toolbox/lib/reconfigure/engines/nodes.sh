@@ -102,22 +102,35 @@ dress() {
     own "$full" "$3" && chmod "$2" "$full"
 }
 
-# PATH MODE OWNER CLEAR URL HASH
+# PATH MODE OWNER CLEAR URL HASH COMPRESSION: the hash is that of the unpacked bytes
 fetched() {
     at "$1" || return
     umask 077
-    curl -fsSL --retry 3 -o "$tmp" -- "$5" || return
-    case $6 in
-    sha256-*) sum=$(sha256sum <"$tmp") ;;
-    sha512-*) sum=$(sha512sum <"$tmp") ;;
-    *) sum="${6#*-}  -" ;;
-    esac
-    [ "${sum%% *}" = "${6#*-}" ] || {
+    fetch "$5" "$6" "$7" || {
         rm -f "$tmp"
-        echo "what was fetched has another hash"
         return 1
     }
     settle "$2" "$3" "$4"
+}
+
+fetch() {
+    curl -fsSL --retry 3 -o "$tmp" -- "$1" || return
+    if [ "$3" = gzip ]; then
+        # Reason: what is unpacked loses its name first, so it is never left behind.
+        { rm "$tmp" && gzip -dc >"$tmp"; } <"$tmp" || return
+    fi
+    case $2 in
+    sha256-*) sum=$(sha256sum <"$tmp") ;;
+    sha512-*) sum=$(sha512sum <"$tmp") ;;
+    *)
+        echo "nothing tells that it is what was meant"
+        return 1
+        ;;
+    esac
+    [ "${sum%% *}" = "${2#*-}" ] || {
+        echo "what was fetched has another hash"
+        return 1
+    }
 }
 
 # PATH MODE OWNER CLEAR

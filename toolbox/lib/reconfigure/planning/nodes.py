@@ -162,12 +162,10 @@ def _fetched(base: NodeChange, remote: Remote, scene: Scene, found: Found | None
         lacks = f"only a first boot fetches {remote.url.partition(':')[0]}:"
     elif not remote.hash:
         lacks = "without a hash nobody can tell what it is"
-    elif remote.compression:
-        lacks = "only a first boot unpacks it"
     if lacks:
         message = f"{base.path} is fetched by the machine, and {lacks}"
         scene.say("remote", message, "name it as local, or by https with verification.hash")
-    return replace(base, remote=remote.url, hash=remote.hash)
+    return replace(base, remote=remote)
 
 
 def _owned(

@@ -12,7 +12,7 @@ from toolbox.lib.reconfigure.history.pending import Pending
 if TYPE_CHECKING:
     from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.desire.blob import Blob
-    from toolbox.lib.reconfigure.desire.state import Group, Kind, User
+    from toolbox.lib.reconfigure.desire.state import Group, Kind, Remote, User
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.look.survey import Found
     from toolbox.lib.reconfigure.units.actions import UnitAction
@@ -41,8 +41,7 @@ class NodeChange:
         group: Group afterwards.
         contents: Bytes of a file afterwards, appended ones included; None: they stay.
         target: Where a link leads.
-        remote: URL that the machine fetches the contents from, with `hash`.
-        hash: Hash of what is fetched.
+        remote: Where the machine fetches the contents from.
         clear: Whether something of another kind is removed first.
         restored: Whether the image's own version comes back (copied from ``/usr/etc``).
         secret: Whether its contents are shown to nobody.
@@ -60,8 +59,7 @@ class NodeChange:
     group: str | int = "root"
     contents: Blob | None = None
     target: str | None = None
-    remote: str | None = None
-    hash: str | None = None
+    remote: Remote | None = None
     clear: bool = False
     restored: bool = False
     secret: bool = False

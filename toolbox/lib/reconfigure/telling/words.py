@@ -82,7 +82,7 @@ def _facts(node: NodeChange) -> str:
 def _contents(node: NodeChange) -> Iterator[str]:
     """Yield what is to say about contents that are not shown."""
     if node.remote is not None:
-        yield f"from {node.remote.partition('?')[0]}"
+        yield f"from {node.remote.url.partition('?')[0]}"
     shown = node.change is not Change.CHANGED or "contents" in node.reasons
     if node.secret and node.kind is Kind.FILE and shown:
         yield SECRET

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure.desire.blob import Blob
-from toolbox.lib.reconfigure.desire.state import Group, Kind, User
+from toolbox.lib.reconfigure.desire.state import Group, Kind, Remote, User
 from toolbox.lib.reconfigure.engines.salt import states
 from toolbox.lib.reconfigure.engines.salt.sources import OURS
 from toolbox.lib.reconfigure.engines.salt.states import Place, State
@@ -76,7 +76,7 @@ MANAGED = "file.managed"
             id="only its mode",
         ),
         pytest.param(
-            node(mode=0o644, remote="https://a.example/b", hash="sha512-ab"),
+            node(mode=0o644, remote=Remote("https://a.example/b", "sha512-ab", "")),
             (
                 MANAGED,
                 {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import pwd
+import shutil
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +16,9 @@ FILE = ".ssh/authorized_keys.d/ignition"
 TEMPORARY = ".ssh/authorized_keys.d/.infra-toolbox.tmp"
 
 __opts__: dict[str, Any] = {}
-"""What Salt was started with; it fills this."""
+__salt__: dict[str, Any] = {}
+__states__: dict[str, Any] = {}
+"""What Salt was started with, its functions and its states; it fills these."""
 
 
 class _Home(NamedTuple):
@@ -69,6 +74,32 @@ def pruned(name: str) -> dict[str, Any]:
             return _told(name, result=True, comment="something is left in it, so it stays")
         return _told(name, result=False, comment=str(error))
     return _told(name, result=True, changes={"removed": 1})
+
+
+def unpacked(name: str, source: str, **managed: Any) -> dict[str, Any]:  # noqa: ANN401 - Salt's
+    """Have a file that is fetched as a gzip stream; its hash is that of the unpacked bytes.
+
+    Salt's own state takes the hash for that of the stream.
+
+    Args:
+        name: Path of the file.
+        source: URL.
+        managed: What `file.managed` is told else.
+    """
+    if __opts__["test"]:
+        return _told(name, result=None, changes={"contents": 1})
+    packed = __salt__["cp.cache_file"](source)
+    if not packed:
+        return _told(name, result=False, comment=f"{source} cannot be fetched")
+    plain = Path(f"{packed}.unpacked")
+    try:
+        with gzip.open(packed) as stream, plain.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        return dict(__states__["file.managed"](name, source=str(plain), **managed))
+    except (OSError, EOFError, zlib.error) as error:
+        return _told(name, result=False, comment=f"{source} cannot be unpacked: {error}")
+    finally:
+        plain.unlink(missing_ok=True)
 
 
 def _told(

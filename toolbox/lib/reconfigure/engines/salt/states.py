@@ -246,7 +246,9 @@ def _made(node: NodeChange, place: Place) -> tuple[str, dict[str, Any]]:
     if node.kind is Kind.DIRECTORY:
         return "file.directory", said | {"follow_symlinks": True}
     # Reason: what differs is in the plan; Salt's own diff would show secrets.
-    return "file.managed", said | _source(node, place) | {"show_changes": False}
+    said |= _source(node, place) | {"show_changes": False}
+    packed = node.remote is not None and node.remote.compression != ""
+    return "infra.unpacked" if packed else "file.managed", said
 
 
 def _source(node: NodeChange, place: Place) -> dict[str, Any]:
@@ -256,9 +258,9 @@ def _source(node: NodeChange, place: Place) -> dict[str, Any]:
         digest = node.contents.digest
         return {"source": f"{place.blobs}/{digest}", "source_hash": f"sha256={digest}"}
     if node.remote is not None:
-        known = node.hash.replace("-", "=", 1) if node.hash else None
-        checked = {"source_hash": known} if known else {"skip_verify": True}
-        return {"source": node.remote} | checked
+        digest = (node.remote.hash or "").replace("-", "=", 1)
+        checked = {"source_hash": digest} if digest else {"skip_verify": True}
+        return {"source": node.remote.url} | checked
     return {"replace": False}
 
 
