@@ -95,7 +95,7 @@ def test_reached(
     habitat: Path,
     opened: Callable[[], list[str]],
 ) -> None:
-    """Sessions are open in the block, one for each machine, and end with it."""
+    """Connections are made from the beginning, one for each machine, and end with the block."""
     db, web = project.hosts
     project = replace(project, hosts=(db, replace(web, address="192.0.2.7")))
 
@@ -119,6 +119,29 @@ def test_simulated_is_held(
         assert opened() == ["client web held", "session web"]
 
 
+@pytest.mark.parametrize(("accelerator", "begun"), [("tcg", 1), ("kvm", 2)])
+def test_emulated_machines_have_processors(
+    project: Project,
+    listening: set[int],
+    opened: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    accelerator: str,
+    begun: int,
+) -> None:
+    """Of emulated machines, no more than there are processors are worked on at once."""
+    monkeypatch.setattr(reach.cores, "here", lambda: 1)
+    for port, name in enumerate(("db", "web"), start=20022):
+        known = replace(WEB, accelerator=accelerator, ports={22: port})
+        known.save(layout.of(project).record(name))
+        listening.add(port)
+
+    with reach.reached(project, project.hosts, named=False) as machines:
+        assert opened() == ["client db web held", "session db", "session web"][: begun + 1]
+        assert reach.at_once([machine.target for machine in machines]) == (
+            1 if accelerator == "tcg" else reach.MOST
+        )
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """Return a function that tells what was opened and ended."""
@@ -133,8 +156,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
 
     @contextmanager
     def remote(_client: Any, name: str) -> Iterator[Any]:
-        said.append(f"session {name}")
-        yield SimpleNamespace(name=name)
+        yield SimpleNamespace(name=name, begin=lambda: said.append(f"session {name}"))
         said.append(f"end session {name}")
 
     monkeypatch.setattr(reach, "client", client)

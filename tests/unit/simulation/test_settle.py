@@ -41,6 +41,7 @@ def _plans(project: Project, *changed: str) -> list[Any]:
             host=host,
             changed=host.name in changed,
             config=SimpleNamespace(sha256="sha256-new" if host.name in changed else "sha256-old"),
+            record=SimpleNamespace(accelerator="tcg"),
         )
         for host in project.hosts
     ]
@@ -67,6 +68,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def prospects(machines: Any, configs: Any, _engine: str) -> tuple[Prospect, ...]:
         assert set(configs) == {machine.name for machine in machines}
+        assert all(machine.target.emulated for machine in machines)
         plan = Plan((MOTD,), base=0, record=Record(1, "sha256-new"))
         return tuple(
             Prospect(machine.name, DesiredState("sha256-new"), Survey(), plan)

@@ -47,7 +47,8 @@ PASSED = (
 PASSED_PREFIXES = ("XDG_", "INFRA_")
 # Reason: a person's PATH often lacks these, and libvirtd, QEMU's network and others live there.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-LEASH = ("setpriv", "--pdeathsig", "TERM")
+SETPRIV = "setpriv"
+LEASH, CONFINED = ("--pdeathsig", "TERM"), ("--no-new-privs",)
 # Reason: Python complains of a child that is forgotten while it runs.
 _DETACHED: list[subprocess.Popen[bytes]] = []
 
@@ -141,6 +142,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     confined: bool = False,
+    leashed: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program that ends with the block, with all that it started.
 
@@ -152,6 +154,8 @@ def spawn(
         env: Added to the clean environment.
         cwd: Folder it works in.
         confined: It gets no more rights than ours, whatever its file says (PR_SET_NO_NEW_PRIVS).
+        leashed: It ends with the thread that starts it; what ends when its stdin does needs no
+            leash, and may be started by a thread that does not last.
 
     Raises:
         ProgramMissing: It is not installed.
@@ -161,10 +165,12 @@ def spawn(
         print(f"$ {shlex.join(command)}", file=sys.stderr)  # noqa: T201
     if which(command[0]) is None:
         raise ProgramMissing(command[0])
-    leash = (*LEASH, *(["--no-new-privs"] if confined else [])) if which(LEASH[0]) else ()
+    leash = (*(LEASH if leashed else ()), *(CONFINED if confined else ()))
+    if leash and which(SETPRIV):
+        command = [SETPRIV, *leash, *command]
     try:
         process = subprocess.Popen(  # noqa: S603 - the one place where programs are started
-            [*leash, *command],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from toolbox.lib.inventory.project import Project
 
 
+def here() -> int:
+    """Return the cores that this habitat may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def share(machines: int, cores: int) -> int:
     """Return the virtual CPUs of an emulated machine, so that all together are not too many.
 
@@ -40,7 +45,7 @@ def given(wanted: int, accelerator: str, most: int) -> int:
 
 def per_machine(project: Project) -> int:
     """Return the virtual CPUs of each emulated machine of a project in this habitat."""
-    return share(len(project.hosts), len(os.sched_getaffinity(0)))
+    return share(len(project.hosts), here())
 
 
 def spared(wanted: Mapping[str, int], got: Mapping[str, int]) -> str | None:

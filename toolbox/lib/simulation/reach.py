@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import UsageError
+from toolbox.lib.machine import accel
 from toolbox.lib.reconfigure.session.shell import remote
-from toolbox.lib.simulation import keys, layout, neighbours, network, ports, record
+from toolbox.lib.simulation import cores, keys, layout, neighbours, network, ports, record
 from toolbox.lib.transport.ssh import Endpoint, client
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from toolbox.lib.transport.ssh import Client
 
 SSH = 22
+MOST = 20
+"""Machines that are worked on at once."""
 HELD = "held"
 STATES = "salt"
 """Folder of Salt states, of a host and of a project."""
@@ -45,6 +48,7 @@ class Target:
         identity: Keys of the project for machines of its kind.
         place: Files that it has because of the place it runs in.
         simulated: Whether it is the simulated one.
+        emulated: Whether its processors are programs here, each of which wants one of ours.
     """
 
     host: Host
@@ -52,6 +56,7 @@ class Target:
     identity: Identity
     place: tuple[PlaceFile, ...]
     simulated: bool
+    emulated: bool = False
 
     @property
     def words(self) -> str:
@@ -123,12 +128,12 @@ def _simulated(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
     known = {host.name: record.load(where.record(host.name)) for host in hosts}
     # Reason: while QEMU runs, its port is listened to, and by nobody else as a rule; who does is
     # known by the host key.
-    doors = {
-        name: found.ports[SSH]
+    running = {
+        name: found
         for name, found in known.items()
         if found is not None and found.ignited and not ports.is_free(found.ports[SSH])
     }
-    if not doors:
+    if not running:
         return {}
     identity = keys.held(project)
     addresses = network.assign(project.subnet, project.hosts, network.remembered(where))
@@ -139,16 +144,17 @@ def _simulated(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
             Endpoint(
                 host.name,
                 ports.LOOPBACK,
-                doors[host.name],
+                running[host.name].ports[SSH],
                 identity.hosts[host.name].ssh_host_public_key,
                 authority=identity.ssh.host,
             ),
             identity,
             told.files(host.name),
             simulated=True,
+            emulated=running[host.name].accelerator == accel.TCG,
         )
         for host in hosts
-        if host.name in doors
+        if host.name in running
     }
 
 
@@ -179,7 +185,9 @@ def _real(project: Project, hosts: Sequence[Host]) -> dict[str, Target]:
 def reached(
     project: Project, hosts: Sequence[Host], *, named: bool
 ) -> Iterator[tuple[Reached, ...]]:
-    """Open sessions on the machines of some hosts; they are connected while the caller works.
+    """Offer sessions on the machines of some hosts; connections are made while the caller works.
+
+    Not all are: no more than are worked on at once.
 
     Args:
         project: The project.
@@ -199,7 +207,7 @@ def reached(
             simulated: opened.enter_context(_client(where, some))
             for simulated, some in kinds(found).items()
         }
-        yield tuple(
+        machines = tuple(
             Reached(
                 target,
                 opened.enter_context(remote(clients[target.simulated], target.host.name)),
@@ -209,6 +217,19 @@ def reached(
             )
             for target in found
         )
+        for machine in machines[: at_once(found)]:
+            machine.session.begin()
+        yield machines
+
+
+def at_once(targets: Sequence[Target]) -> int:
+    """Return on how many machines one works at once.
+
+    More emulated ones than there are processors take each other's time, and more of it than one
+    after the other would: each has to tick.
+    """
+    emulated = any(target.emulated for target in targets)
+    return cores.here() if emulated else MOST
 
 
 def kinds(targets: Sequence[Target]) -> dict[bool, list[Target]]:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.layout import Layout
     from toolbox.lib.simulation.reach import Reached, Target
 
-MOST = 20
-"""Machines that are worked on at once."""
 CHECK_SECONDS = 300.0
 
 
@@ -95,7 +93,7 @@ def prospects(
         desired = derive(configs[machine.name], machine.target.place)
         return change.prospect(machine.session, desired, engine=engine)
 
-    return parallel.each(one, machines, most=MOST)
+    return parallel.each(one, machines, most=_most(machines))
 
 
 def carry_out(
@@ -124,7 +122,7 @@ def carry_out(
                 machine.vault.retain(generations.digests(machine.session))
             return report
 
-    return parallel.each(one, pairs, most=MOST)
+    return parallel.each(one, pairs, most=_most([machine for machine, _ in pairs]))
 
 
 def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...], ...]:
@@ -135,7 +133,7 @@ def previews(pairs: Sequence[tuple[Reached, Prospect]]) -> tuple[tuple[Done, ...
         made = change.engine_of(SALT, machine.session, seen, states=machine.states)
         return made.preview(seen.plan) if isinstance(made, Previewing) else ()
 
-    return parallel.each(one, pairs, most=MOST)
+    return parallel.each(one, pairs, most=_most([machine for machine, _ in pairs]))
 
 
 def apply(
@@ -154,10 +152,12 @@ def apply(
         ToolboxError: Some of it failed, after all have come to an end.
     """
     where = layout.of(project)
-    with _alone(project, where, [machine for machine, _ in pairs]):
+    machines = [machine for machine, _ in pairs]
+    with _alone(project, where, machines):
         reports = carry_out(where, pairs, engine)
         if check:
-            parallel.each(lambda pair: _checked(where, *pair, check), pairs, most=MOST)
+            most = _most(machines)
+            parallel.each(lambda pair: _checked(where, *pair, check), pairs, most=most)
     return reports
 
 
@@ -203,7 +203,12 @@ def _checked(where: Layout, machine: Reached, seen: Prospect, check: str) -> Non
 
 def histories(machines: Sequence[Reached]) -> tuple[tuple[Generation, ...], ...]:
     """Return the generations that each machine remembers, the oldest first."""
-    return parallel.each(lambda machine: generations.of(machine.session), machines, most=MOST)
+    most = _most(machines)
+    return parallel.each(lambda machine: generations.of(machine.session), machines, most=most)
+
+
+def _most(machines: Sequence[Reached]) -> int:
+    return reach.at_once([machine.target for machine in machines])
 
 
 def return_to(where: Layout, machine: Reached, number: int, engine: str = DIRECT) -> Returned:

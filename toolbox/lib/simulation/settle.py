@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note, step
+from toolbox.lib.machine import accel
 from toolbox.lib.reconfigure.engines.contract import DIRECT
 from toolbox.lib.reconfigure.session.shell import remote
 from toolbox.lib.reconfigure.telling import words
@@ -41,14 +42,14 @@ def settle(
     Raises:
         ToolboxError: Some cannot be changed, or not all of it went well.
     """
-    configs = {
-        item.host.name: item.config
+    wanted = [
+        (item, machine)
         for item, machine in zip(plans, machines, strict=True)
         if item.changed and machine.config != item.config.sha256
-    }
-    if not configs:
+    ]
+    if not wanted:
         return tuple(machines)
-    wanted = [machine for machine in machines if machine.host.name in configs]
+    configs = {item.host.name: item.config for item, _machine in wanted}
     with step(f"Change {', '.join(configs)}"):
         try:
             told = _change(starter, wanted, configs)
@@ -70,11 +71,13 @@ def settle(
 
 
 def _change(
-    starter: Starter, machines: Sequence[Running], configs: Mapping[str, IgnitionConfig]
+    starter: Starter,
+    wanted: Sequence[tuple[Plan, Running]],
+    configs: Mapping[str, IgnitionConfig],
 ) -> dict[str, tuple[str, ...]]:
     """Change machines and say what changes; return that by the names of their hosts."""
     with ExitStack() as sessions:
-        begun = [_reached(starter, machine, sessions) for machine in machines]
+        begun = [_reached(starter, *pair, sessions) for pair in wanted]
         seen = reconfigure.prospects(begun, configs, DIRECT)
         for prospect in seen:
             # Reason: of a machine that has nothing yet, all that it gets is no news.
@@ -87,11 +90,17 @@ def _change(
     return {item.name: tuple(words.lines(item.plan, diffs=False)) for item in seen}
 
 
-def _reached(starter: Starter, machine: Running, sessions: ExitStack) -> Reached:
+def _reached(starter: Starter, item: Plan, machine: Running, sessions: ExitStack) -> Reached:
     name = machine.host.name
-    place = starter.told.files(name)
     return Reached(
-        Target(machine.host, machine.endpoint, starter.identity, place, simulated=True),
+        Target(
+            machine.host,
+            machine.endpoint,
+            starter.identity,
+            starter.told.files(name),
+            simulated=True,
+            emulated=item.record.accelerator == accel.TCG,
+        ),
         sessions.enter_context(remote(starter.ssh, name)),
         starter.ssh,
         starter.where.vault(name, starter.identity.provision_key),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from threading import Event
+from threading import Event, Semaphore
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core import parallel
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note
+from toolbox.lib.machine import accel
 from toolbox.lib.reconfigure.desire.ignition import derive
 from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.reconfigure.history.record import keepsakes
-from toolbox.lib.simulation import boot, generic, instance
+from toolbox.lib.simulation import boot, cores, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class Starter:
         told: What they are told of each other.
         deadline: Seconds a boot may take.
         interrupted: Set when nobody waits for them any more.
+        turns: Held by each emulated machine that becomes one of its own.
     """
 
     where: Layout
@@ -86,6 +89,7 @@ class Starter:
     told: Neighbours
     deadline: float
     interrupted: Event = field(default_factory=Event)
+    turns: Semaphore = field(default_factory=lambda: Semaphore(cores.here()))
 
     def all(self, plans: Sequence[Plan], endpoints: Sequence[Endpoint]) -> tuple[Running, ...]:
         """Bring machines up and wait until each has booted.
@@ -125,6 +129,13 @@ class Starter:
             item: What it shall be.
             endpoint: How it is reached.
         """
+        # Reason: it has no config yet that may wait for another machine, and each that is worked
+        # on beyond the processors takes the time of all.
+        alone = item.warm and item.record.accelerator == accel.TCG
+        with self.turns if alone else nullcontext():
+            return self._one(item, endpoint)
+
+    def _one(self, item: Plan, endpoint: Endpoint) -> Running:
         name, known = item.host.name, item.record
         domain = item.domain(self.where)
         action = _action(item, self.hypervisor.state(domain.name))

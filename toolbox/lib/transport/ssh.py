@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 AGENT_SECONDS = 10.0
 CONNECT_SECONDS = 20
 ALIVE_SECONDS = 15
-ALIVE_COUNT = 12
-"""How often a machine may stay silent: sshd is while it opens a session, and many emulated machines
-at once take a minute for that."""
 
 PERSIST_SECONDS = 60
 """How long a held connection outlives its last use."""
@@ -188,7 +185,6 @@ def configuration(
         f"  ControlPersist {PERSIST_SECONDS}\n"
         f"  ConnectTimeout {CONNECT_SECONDS}\n"
         f"  ServerAliveInterval {ALIVE_SECONDS}\n"
-        f"  ServerAliveCountMax {ALIVE_COUNT}\n"
         "  LogLevel ERROR\n"
     )
 

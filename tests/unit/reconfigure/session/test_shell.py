@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolbox.lib.core.errors import DeadlineError, ToolboxError
-from toolbox.lib.core.run import spawn
 from toolbox.lib.reconfigure.session import shell as sessions
 from toolbox.lib.reconfigure.session.shell import Session, SessionCut, local, remote
 from toolbox.lib.transport.ssh import Client
@@ -87,8 +86,7 @@ def test_session_that_was_killed_is_swept(held: Session) -> None:
     run = place.stdout.decode().strip()
     words, text = sessions._opening("", run)
 
-    with spawn(["sh", "-c", words]) as process:
-        again = sessions._begun(Session("again", process), text)
+    with sessions._offered("again", ["sh", "-c", words], text) as again:
         listed = again.run('ls "$RUN"').stdout.decode()
 
     assert "in.999999999" not in listed
@@ -182,6 +180,7 @@ def test_opening_does_not_wait(
     began = time.monotonic()
 
     with remote(Client(tmp_path / "config"), "web") as session:
+        session.begin()
         assert time.monotonic() - began < 0.5
         assert session.run("echo there").stdout == b"there\n"
 
@@ -202,3 +201,21 @@ def test_sessions_side_by_side(tmp_path: Path, habitat: Path) -> None:
         thread.join()
 
     assert said == {number: f"{number}\n".encode() for number in range(20)}
+
+
+def test_a_session_outlives_the_thread_that_began_it(tmp_path: Path, habitat: Path) -> None:
+    """Machines are looked at by one set of threads, and changed by another."""
+    assert habitat
+    with local(tmp_path) as session:
+        thread = threading.Thread(target=session.run, args=("true",))
+        thread.start()
+        thread.join()
+        time.sleep(0.2)
+        assert session.run("echo there").stdout == b"there\n"
+
+
+def test_what_was_not_begun_is_not_started(habitat: Path, tmp_path: Path) -> None:
+    """A session that nobody uses is no program."""
+    assert habitat
+    with local(tmp_path) as session:
+        assert session.process is None

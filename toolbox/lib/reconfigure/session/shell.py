@@ -12,7 +12,7 @@ import secrets
 import selectors
 import shlex
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -24,7 +24,8 @@ from toolbox.lib.core.scratch import scratch
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from toolbox.lib.transport.ssh import Client
 
@@ -78,13 +79,21 @@ class Session:
 
     Attributes:
         name: Name of the machine, or of the folder, for people.
-        process: The shell, or the connection to it.
+        start: Starts the shell, or the connection to it.
         root: Folder that stands for the machine's root; "" on a machine.
+        process: The shell, once it was started.
     """
 
     name: str
-    process: subprocess.Popen[bytes]
+    start: Callable[[], subprocess.Popen[bytes]]
     root: str = ""
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start the shell, unless that was done; it comes up while the caller does something."""
+        if self.process is None:
+            self.process = self.start()
+        return self.process
 
     def run(self, script: str, *, files: Sequence[bytes] = (), deadline: float = SECONDS) -> Reply:
         """Run a script; one round trip, its files included.
@@ -120,7 +129,8 @@ class Session:
 
     def _exchange(self, request: bytes, answer: _Answer, end: float) -> None:
         """Send a request while what is said is read, until the answer is whole."""
-        streams = (self.process.stdin, self.process.stdout, self.process.stderr)
+        process = self.begin()
+        streams = (process.stdin, process.stdout, process.stderr)
         given, out, err = (stream.fileno() for stream in streams if stream)
         rest = memoryview(request)
         with selectors.DefaultSelector() as waiting:
@@ -225,11 +235,8 @@ def _opening(root: str, run: str) -> tuple[str, bytes]:
     return words, text
 
 
-@contextmanager
-def remote(client: Client, name: str, *, fresh: bool = False) -> Iterator[Session]:
-    """Open a session on a machine; the connection is made while the caller does something else.
-
-    It ends with the block, and with the thread that opened it (prctl(2), PR_SET_PDEATHSIG).
+def remote(client: Client, name: str, *, fresh: bool = False) -> AbstractContextManager[Session]:
+    """Offer a session on a machine, which ends with the block.
 
     Args:
         client: Reaches the machine.
@@ -240,31 +247,44 @@ def remote(client: Client, name: str, *, fresh: bool = False) -> Iterator[Sessio
     shell = f"sh -c {shlex.quote(words)}"
     # Reason: where one logs in as root, there may be no sudo.
     command = f'if [ "$USER" = root ]; then exec {shell}; else exec sudo -n {shell}; fi'
-    with spawn(client.command(name, f"exec sh -c {shlex.quote(command)}", fresh=fresh)) as process:
-        yield _begun(Session(name, process), text)
+    argv = client.command(name, f"exec sh -c {shlex.quote(command)}", fresh=fresh)
+    return _offered(name, argv, text)
 
 
 @contextmanager
 def local(root: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
-    """Open a session for a folder that stands for a machine's root.
+    """Offer a session for a folder that stands for a machine's root.
 
     Args:
         root: The folder.
         environment: Added to the shell's environment.
     """
+    place = str(root.resolve())
     with scratch(runtime_dir(), "root") as run:
-        words, text = _opening(str(root.resolve()), str(run))
-        with spawn(["sh", "-c", words], env=environment) as process:
-            yield _begun(Session(str(root), process, str(root.resolve())), text)
+        words, text = _opening(place, str(run))
+        with _offered(str(root), ["sh", "-c", words], text, place, environment) as session:
+            yield session
 
 
-def _begun(session: Session, text: bytes) -> Session:
-    """Give the shell its program; it is read when the connection is there."""
-    assert session.process.stdin is not None  # noqa: S101 - what spawn promises
-    try:
-        # Reason: less than a pipe holds (64 KiB, pipe(7)), so nobody waits here.
-        session.process.stdin.write(text)
-        session.process.stdin.flush()
-    except BrokenPipeError:
-        pass  # Reason: the first script tells why.
-    return session
+@contextmanager
+def _offered(
+    name: str,
+    argv: Sequence[str],
+    text: bytes,
+    root: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Session]:
+    with ExitStack() as started:
+
+        def start() -> subprocess.Popen[bytes]:
+            # Reason: it ends when its stdin does, and the thread that starts it may end before.
+            process = started.enter_context(spawn(argv, env=environment, leashed=False))
+            assert process.stdin is not None  # noqa: S101 - what spawn promises
+            # Reason: why it has ended already is told by the first script.
+            with suppress(BrokenPipeError):
+                # Reason: less than a pipe holds (64 KiB, pipe(7)), so nobody waits here.
+                process.stdin.write(text)
+                process.stdin.flush()
+            return process
+
+        yield Session(name, start, root)
