@@ -16,9 +16,10 @@ FILE = ".ssh/authorized_keys.d/ignition"
 TEMPORARY = ".ssh/authorized_keys.d/.infra-toolbox.tmp"
 
 __opts__: dict[str, Any] = {}
-__salt__: dict[str, Any] = {}
-__states__: dict[str, Any] = {}
-"""What Salt was started with, its functions and its states; it fills these."""
+"""What Salt was started with; it fills this."""
+# Reason: these it gives to a module that has none of its own: its functions and its states.
+__salt__: dict[str, Any]
+__states__: dict[str, Any]
 
 
 class _Home(NamedTuple):
@@ -88,14 +89,15 @@ def unpacked(name: str, source: str, **managed: Any) -> dict[str, Any]:  # noqa:
     """
     if __opts__["test"]:
         return _told(name, result=None, changes={"contents": 1})
-    packed = __salt__["cp.cache_file"](source)
+    packed = __salt__["cp.cache_file"](source)  # noqa: F821
     if not packed:
         return _told(name, result=False, comment=f"{source} cannot be fetched")
     plain = Path(f"{packed}.unpacked")
     try:
         with gzip.open(packed) as stream, plain.open("wb") as file:
             shutil.copyfileobj(stream, file)
-        return dict(__states__["file.managed"](name, source=str(plain), **managed))
+        managed["source"] = str(plain)
+        return dict(__states__["file.managed"](name, **managed))  # noqa: F821
     except (OSError, EOFError, zlib.error) as error:
         return _told(name, result=False, comment=f"{source} cannot be unpacked: {error}")
     finally:
