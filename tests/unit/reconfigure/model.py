@@ -6,13 +6,17 @@ import json
 from base64 import b64encode
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.history import pending, record
+from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
 from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change
@@ -176,10 +180,21 @@ class Machine:
         return replace(self.record, config="", nodes=nodes)
 
     def plan(self, desired: DesiredState, **facts: Any) -> Plan:
-        """Decide what has to be done so that it is as desired."""
-        return decide(
-            desired, self.survey(desired, **facts), now=NOW, who="me@here", engine="direct"
-        )
+        """Decide what has to be done so that it is as desired.
+
+        It is the same with no more known of units than what a machine is really asked for.
+        """
+        whole = self.survey(desired, **facts)
+        said = {"now": NOW, "who": "me@here", "engine": "direct"}
+        plan = decide(desired, whole, **said)
+        nobody: Any = None
+        with patch.object(question, "_look", partial(_answer, whole)):
+            asked = question.survey(nobody, desired)
+            before = decide(desired, asked, **said)
+            paths = [node.path for node in before.nodes]
+            more = question.readers(nobody, desired, asked, paths)
+        assert decide(desired, more, **said) == plan
+        return plan
 
     def apply(self, plan: Plan, *, steps: int | None = None) -> None:
         """Carry out a plan as an engine does, or only its first steps."""
@@ -265,6 +280,18 @@ class Machine:
     def copy(self) -> Machine:
         """Return another machine like it."""
         return deepcopy(self)
+
+
+def _answer(whole: Survey, *words: Any) -> Survey:
+    """Return what a machine says that is asked for some units."""
+    names = words[3]
+    units = {
+        name: facts
+        for name, facts in whole.units.items()
+        if any(fnmatchcase(name, pattern) for pattern in names)
+    }
+    absent = {name: UnitFacts("not-found", "inactive", "") for name in names if "*" not in name}
+    return replace(whole, units={**absent, **units})
 
 
 def _seen(kind: Kind) -> Kind:

@@ -81,8 +81,12 @@ def prospect(session: Session, desired: DesiredState, *, engine: str = DIRECT) -
         desired: What it shall hold.
         engine: Name of the engine that would do it.
     """
+    said = {"now": now(), "who": who(), "engine": engine}
     survey = question.survey(session, desired)
-    plan = decide(desired, survey, now=now(), who=who(), engine=engine)
+    plan = decide(desired, survey, **said)
+    more = question.readers(session, desired, survey, [node.path for node in plan.nodes])
+    if more is not survey:
+        survey, plan = more, decide(desired, more, **said)
     return Prospect(session.name, desired, survey, plan)
 
 

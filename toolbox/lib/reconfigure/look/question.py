@@ -41,6 +41,8 @@ UNIT = re.compile(
 def survey(session: Session, desired: DesiredState, *, patience: int = PATIENCE_SECONDS) -> Survey:
     """Return what a machine holds where something is desired or was put before.
 
+    Units that only read what is there are not asked for; `readers` does that.
+
     Args:
         session: The machine, or the folder that stands for one.
         desired: What it shall hold.
@@ -50,19 +52,39 @@ def survey(session: Session, desired: DesiredState, *, patience: int = PATIENCE_
         BusyError: Somebody else is changing it for longer than that.
         ToolboxError: It cannot be reached, or what it says makes no sense.
     """
-    names = _askable(concern.units(desired), (node.path for node in desired.nodes))
+    names = _askable(concern.own(desired), (node.path for node in desired.nodes))
     passwords = [user.name for user in desired.users if user.password is not None]
     found = _look(session, wanted(desired), passwords, names, patience)
     record = found.record
     known = [action.unit for action in pending.read(found.pending).actions]
     known += [*(record.units if record else ())]
     paths = tuple(record.nodes) if record else ()
-    more = _askable([*concern.units(desired, paths), *known], paths)
-    more = [name for name in more if name not in names]
-    if not more or not found.systemd:
-        return found
     # Reason: what was recorded and is no more desired is known only now; that is seldom.
-    again = _look(session, {}, (), more, patience)
+    more = _askable([*concern.own(desired, paths), *known], paths)
+    return _with(found, session, [name for name in more if name not in names], patience)
+
+
+def readers(session: Session, desired: DesiredState, known: Survey, paths: Iterable[str]) -> Survey:
+    """Return a survey that knows the units, too, that read some files.
+
+    Asking systemd for a unit takes longer than for a file, and most files do not change.
+
+    Args:
+        session: The machine.
+        desired: What it shall hold.
+        known: What is known of it.
+        paths: Files that change.
+    """
+    names = _askable(concern.readers(desired, paths), ())
+    return _with(known, session, [name for name in names if name not in known.units])
+
+
+def _with(
+    found: Survey, session: Session, units: list[str], patience: int = PATIENCE_SECONDS
+) -> Survey:
+    if not units or not found.systemd:
+        return found
+    again = _look(session, {}, (), units, patience)
     return replace(found, units={**found.units, **again.units})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.units import rules, unitpath
 from toolbox.lib.reconfigure.units.references import References
 
@@ -14,25 +13,39 @@ if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState, Node
 
 
-def units(desired: DesiredState, paths: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the units that a plan may touch, so that a survey can ask for them.
+def own(desired: DesiredState, paths: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the units that a desired state is made of: those it names, or has files of.
 
     Args:
         desired: What the machine shall hold.
         paths: What was put there before.
     """
-    named = {unit.name for unit in desired.units}
-    known, names = texts(desired.nodes), references(desired.nodes)
-    kinds = {node.path: node.kind for node in desired.nodes}
-    for path in (*kinds, *paths):
-        found = unitpath.about(path, known.get(path, ""))
-        named |= {found.unit} if found else set()
-        if kinds.get(path) is not Kind.DIRECTORY:
-            named |= {unit for unit, _ in names.named(path)}
-            matching = rules.of(path)
-            named |= {unit.format(**parts) for rule, parts in matching for unit in rule.units}
-    named |= {f"{unit[: -len('.socket')]}.service" for unit in named if unit.endswith(".socket")}
-    return tuple(sorted(unit for unit in named if not unitpath.is_template(unit)))
+    known = texts(desired.nodes)
+    found = (
+        unitpath.about(path, known.get(path, ""))
+        for path in (*(node.path for node in desired.nodes), *paths)
+    )
+    return _askable({*(unit.name for unit in desired.units), *(it.unit for it in found if it)})
+
+
+def readers(desired: DesiredState, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the units that read files, by what they name or because of where these are.
+
+    Args:
+        desired: What the machine shall hold.
+        paths: The files.
+    """
+    names, found = references(desired.nodes), set[str]()
+    for path in paths:
+        found |= {unit for unit, _ in names.named(path)}
+        found |= {unit.format(**parts) for rule, parts in rules.of(path) for unit in rule.units}
+    return _askable(found)
+
+
+def _askable(names: set[str]) -> tuple[str, ...]:
+    sockets = (unit for unit in names if unit.endswith(".socket"))
+    services = {f"{unit.removesuffix('.socket')}.service" for unit in sockets}
+    return tuple(sorted(unit for unit in names | services if not unitpath.is_template(unit)))
 
 
 def texts(nodes: Sequence[Node]) -> dict[str, str]:
