@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import gc
 import inspect
 import os
 import re
@@ -63,6 +64,8 @@ class ToolboxProgram(Program):
         if problem is not None and code:
             self._emit_error(words, problem)
         if exit:
+            # Reason: garbage is collected three times at the end; all that is left is to go.
+            gc.freeze()
             sys.exit(code)
 
     def _attempt(self, words: list[str], exit: bool) -> tuple[int, ToolboxError | None]:  # noqa: A002, FBT001 - Invoke's name

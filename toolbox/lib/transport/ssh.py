@@ -254,7 +254,7 @@ def _opened(key: Secret, folder: Path) -> Iterator[Client]:
         until(
             lambda _last: _listens(agent) or None,
             deadline=AGENT_SECONDS,
-            interval=0.02,
+            interval=0.002,
             what="ssh-agent to listen",
         )
         run(["ssh-add", "-q", "-"], stdin=key, env={"SSH_AUTH_SOCK": str(agent)}, timeout=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from toolbox.lib.transport.ssh import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -112,15 +112,29 @@ def test_deadline(held: Session) -> None:
 
 
 def test_damaged_request(held: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrives with another hash is not run."""
+    """What does not arrive whole is not run."""
     frame = sessions._frame
 
-    def spoiled(kind: str, data: bytes, mark: str) -> bytes:
-        return frame(kind, data, mark)[:-1] + b"!"
+    def cut(kind: str, data: bytes, mark: str) -> bytes:
+        return frame(kind, data, mark)[:-1]
 
-    monkeypatch.setattr(sessions, "_frame", spoiled)
+    monkeypatch.setattr(sessions, "_frame", cut)
+    process = held.begin()
+    assert process.stdin is not None
+    threading.Timer(0.3, process.stdin.close).start()
     with pytest.raises(ToolboxError, match="damaged"):
-        held.run("touch /nowhere")
+        held.run(f"touch {held.root}/done #")
+    assert not (Path(held.root) / "done").exists()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_text_of_many_languages(tmp_path: Path, habitat: Path, shell: str) -> None:
+    """The size of a script is that of its bytes, whatever the locale takes for a letter."""
+    words, text = sessions._opening(str(tmp_path), str(habitat / "run"))
+    with sessions._offered("there", [shell, "-c", words], text) as session:
+        reply = session.run('echo Grüße, 日本; printf %s "$LC_ALL" >&2')
+    assert reply.stdout.decode() == "Grüße, 日本\n"
+    assert reply.stderr == b"C.UTF-8"
 
 
 def test_file_that_arrives_damaged(held: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@
 #   put SIZE SHA256 MARK    the next SIZE bytes become the file $IN/SHA256
 #   run SIZE SHA256 MARK    they are a script, which gets a shell of its own and an empty stdin
 #
-# Bytes with another hash are not used: a connection that is cut leaves half a request behind.
-# The end of a script is told by MARK, with its exit code on stdout.
+# A connection that is cut leaves half a request behind: files with another hash are not used, and
+# no script of another size. The end of a script is told by MARK, with its exit code on stdout.
 umask 077
 IN=$RUN/in.$$
 export ROOT RUN IN
@@ -41,16 +41,21 @@ while read -r kind size digest mark; do
     run)
         text=$(take "$size" && echo .)
         text=${text%.}
-        code=254
-        if [ "$(printf %s "$text" | sha256sum)" = "$digest  -" ]; then
-            # Reason: in a shell of its own, as a script may exit and change everything.
-            (eval "$text") </dev/null
-            code=$?
-        fi
-        set -- "$IN"/*
-        [ ! -e "$1" ] || rm -rf "$@"
+        # Reason: in a shell of its own, as a script may exit and change everything.
+        (
+            locale=${LC_ALL-}
+            # Reason: sizes are in bytes.
+            LC_ALL=C
+            [ ${#text} = "$size" ] || exit 254
+            LC_ALL=$locale
+            eval "$text"
+        ) </dev/null
+        code=$?
         printf '\n%s %s\n' "$mark" "$code"
         printf '\n%s\n' "$mark" >&2
+        # Reason: nobody waits for it.
+        set -- "$IN"/*
+        [ ! -e "$1" ] || rm -rf "$@"
         ;;
     esac
 done

@@ -245,10 +245,9 @@ def remote(client: Client, name: str, *, fresh: bool = False) -> AbstractContext
     """
     words, text = _opening("", RUN)
     shell = f"sh -c {shlex.quote(words)}"
-    # Reason: where one logs in as root, there may be no sudo.
-    command = f'if [ "$USER" = root ]; then exec {shell}; else exec sudo -n {shell}; fi'
-    argv = client.command(name, f"exec sh -c {shlex.quote(command)}", fresh=fresh)
-    return _offered(name, argv, text)
+    # Reason: where one logs in as root, there may be no sudo; any login shell takes these words.
+    command = f'test "$USER" = root && exec {shell}; exec sudo -n {shell}'
+    return _offered(name, client.command(name, command, fresh=fresh), text)
 
 
 @contextmanager
