@@ -232,6 +232,33 @@ def test_failure_stops_and_is_told(site: Site) -> None:
     assert not list(site.root.rglob("*.tmp"))
 
 
+def test_a_folder_of_ours_becomes_a_file(site: Site) -> None:
+    """It goes once it is empty; where somebody else has put something into it, it stays."""
+    folder, one = site.root / "etc/x", {"path": "/etc/x/y/a", "contents": source(b"a")}
+    other = files(x="a file now")
+    before = {"storage": {"files": [one]}}
+    site.bring(before)
+    tree = site.tree()
+    for _ in range(2):
+        site.bring(other)
+        assert folder.read_text() == "a file now"
+        site.bring(before)
+        assert site.tree() == tree
+
+    (folder / "mine").write_text("mine")
+    report = site.bring(other)
+    assert report is not None
+    failed = [(item.what, item.message) for item in report.done if not item.ok]
+    assert failed == [("/etc/x", "a folder stands there")]
+    assert sorted(path.name for path in folder.rglob("*")) == ["mine"]
+
+    (folder / "mine").unlink()
+    report = site.bring(other)
+    assert report is not None
+    assert report.ok
+    assert folder.read_text() == "a file now"
+
+
 def test_changed_since_planned(site: Site) -> None:
     """A plan against another generation is refused."""
     with site.session() as session:

@@ -34,6 +34,7 @@ BEFORE: dict[str, Any] = {
             {"path": "/opt/old/deep", "contents": source("x")},
             {"path": "/etc/grows", "append": [source("one\n")]},
             {"path": "/srv/kind", "overwrite": True, "contents": source("a file")},
+            {"path": "/srv/folder/inside", "contents": source("of a folder that goes")},
         ],
         "links": [{"path": "/etc/link", "target": "changes"}],
     }
@@ -46,6 +47,7 @@ AFTER: dict[str, Any] = {
             {"path": "/opt/new/deep", "contents": source("x")},
             {"path": "/etc/grows", "append": [source("two\n")]},
             {"path": "/srv/kind/inside", "contents": source("of a folder")},
+            {"path": "/srv/folder", "contents": source("a file now")},
         ],
         "directories": [{"path": "/srv/kind", "overwrite": True, "mode": 0o750}],
         "links": [

@@ -68,11 +68,38 @@ def test_a_machine_without_a_record() -> None:
 
 
 def test_a_folder_in_the_way() -> None:
-    """A folder goes with all that is in it only where the config says so."""
-    machine = Machine().ignite(read(storage(directories=[{"path": "/srv/x"}])))
+    """A folder of others goes with all that is in it only where the config says so."""
+    machine = Machine()
+    machine.tree["/srv/x"] = Entry(Kind.DIRECTORY)
     assert _codes(machine.plan(read(storage(file("/srv/x", "a"))))) == ["folder-in-the-way"]
     plan = machine.plan(read(storage(file("/srv/x", "a", overwrite=True))))
     assert [(change.path, change.clear) for change in plan.nodes] == [("/srv/x", True)]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "hard link"])
+def test_a_folder_of_ours_in_the_way(kind: str) -> None:
+    """What we put into a folder goes, then the folder, and then something else stands there."""
+    one = read(storage(file("/srv/x/y/a", "a"), file("/srv/x/b", "b"), file("/srv/c", "c")))
+    link = {"path": "/srv/x", "target": "/srv/c", "hard": kind == "hard link"}
+    nodes = [file("/srv/c", "c")], {"links": [link]}
+    if kind == "file":
+        nodes = [file("/srv/c", "c"), file("/srv/x", "x")], {}
+    other = read(storage(*nodes[0], **nodes[1]))
+    machine = Machine().ignite(one)
+    before = machine.seen()
+
+    plan = machine.plan(other)
+    assert [(it.path, str(it.change)) for it in plan.nodes] == [
+        ("/srv/x/y/a", "removed"),
+        ("/srv/x/b", "removed"),
+        ("/srv/x/y", "removed"),
+        ("/srv/x", "removed"),
+        ("/srv/x", "added"),
+    ]
+    machine.apply(plan)
+    assert machine.seen() == Machine().ignite(other).seen()
+    machine.apply(machine.plan(one))
+    assert machine.seen() == before
 
 
 def test_file_becomes_link() -> None:

@@ -47,7 +47,11 @@ def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine:
     ]
     gone = [*removal.removals(paths, scene), *removal.unmasked(wanted.units, paths, scene)]
     # Reason: what is removed needs no removal of what is in it, and the deepest goes first.
-    every = (*changed, *gone)
+    every = (
+        *removal.emptied(gone, scene),
+        *changed,
+        *(it for it in gone if not scene.is_emptied(it.path)),
+    )
     people, sets = tuple(accounts.users(wanted, survey)), tuple(accounts.groups(wanted, survey))
     plan = Plan(
         nodes=every,

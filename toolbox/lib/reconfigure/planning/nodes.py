@@ -46,23 +46,26 @@ def _change(node: Node, scene: Scene, rewritten: set[str]) -> NodeChange | None:
     found = scene.found(node.path)
     if _is_way(node, found, scene):
         return None
-    clear = found is not None and found.kind is not _standing(node.kind)
-    wanted = _wanted(node, scene, found if not clear else None, rewritten)
-    if found and not clear and not wanted.reasons:
+    other = found is not None and found.kind is not _standing(node.kind)
+    wanted = _wanted(node, scene, found if not other else None, rewritten)
+    if found and not other and not wanted.reasons:
         return None
     if not _allowed(node, found, scene, wanted):
         return None
+    # Reason: a folder of ours is gone by then.
+    there = None if node.path in scene.emptied else found
+    clear = there is not None and other
     secret = wanted.secret
     diff = ""
-    if node.kind is Kind.FILE and wanted.contents and not (clear and found):
+    if node.kind is Kind.FILE and wanted.contents and not other:
         diff = scene.diff(node.path, wanted.contents, wanted.mode, secret=secret)
     return replace(
         wanted,
-        change=Change.ADDED if found is None else Change.CHANGED,
-        was=found,
+        change=Change.ADDED if there is None else Change.CHANGED,
+        was=there,
         clear=clear,
         diff=diff,
-        reasons=("kind",) if clear else wanted.reasons if found else (),
+        reasons=("kind",) if clear else wanted.reasons if there else (),
     )
 
 
@@ -209,6 +212,9 @@ def _may_replace(node: Node, found: Found, scene: Scene, wanted: NodeChange) -> 
     ours = node.path in scene.placed
     other = found.kind is not _standing(node.kind)
     if found.kind is Kind.DIRECTORY and other:
+        if _goes(node.path, scene):
+            scene.emptied.add(node.path)
+            return True
         message = f"{node.path} is a folder there, and shall be a {node.kind}"
         scene.say("folder-in-the-way", message, "overwrite: true removes it with all that is in it")
         return False
@@ -225,6 +231,13 @@ def _may_replace(node: Node, found: Found, scene: Scene, wanted: NodeChange) -> 
         return True
     scene.say("path-exists", message, "Ignition would refuse it, too; say overwrite: true")
     return False
+
+
+def _goes(path: str, scene: Scene) -> bool:
+    """Tell whether a folder was made by us, so that it goes when nothing is left in it."""
+    was = scene.placed.get(path)
+    ours = was is not None and was.kind == Kind.DIRECTORY and not was.kept
+    return ours and path not in scene.survey.originals
 
 
 def _keeps(node: Node) -> bool:

@@ -39,6 +39,20 @@ def removals(desired: Collection[str], scene: Scene) -> Iterator[NodeChange]:
             yield change
 
 
+def emptied(gone: Iterable[NodeChange], scene: Scene) -> Iterator[NodeChange]:
+    """Yield what goes before something else can stand where a folder is, and the folder itself.
+
+    It stays when somebody else has put something there, and then nothing takes its place.
+
+    Args:
+        gone: What goes, the deepest paths first.
+        scene: The machine.
+    """
+    yield from (change for change in gone if scene.is_emptied(change.path))
+    for path in sorted(scene.emptied):
+        yield NodeChange(path, Change.REMOVED, Kind.DIRECTORY, was=scene.found(path))
+
+
 def unmasked(units: Iterable[Unit], desired: Collection[str], scene: Scene) -> Iterator[NodeChange]:
     """Yield the removal of masks that a config wants away, whoever put them there."""
     for unit in units:

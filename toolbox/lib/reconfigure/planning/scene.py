@@ -28,6 +28,7 @@ class Scene:
         owners: Who can own something there.
         placed: What was put there, with what an apply that was cut off has begun to make.
         cleared: Paths at which something of another kind goes, with all that is in it.
+        emptied: Folders of ours that something else takes the place of, once they are empty.
         findings: What is refused, and what is to say.
     """
 
@@ -35,6 +36,7 @@ class Scene:
     owners: Owners
     placed: Mapping[str, Placed]
     cleared: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def found(self, path: str) -> Found | None:
@@ -43,12 +45,11 @@ class Scene:
 
     def is_cleared(self, path: str) -> bool:
         """Tell whether a path is inside of what is cleared."""
-        parent = path.rpartition("/")[0]
-        while parent and self.cleared:
-            if parent in self.cleared:
-                return True
-            parent = parent.rpartition("/")[0]
-        return False
+        return _is_inside(path, self.cleared)
+
+    def is_emptied(self, path: str) -> bool:
+        """Tell whether a path is inside of what is emptied."""
+        return _is_inside(path, self.emptied)
 
     def say(
         self, code: str, message: str, hint: str | None = None, severity: Severity = Severity.ERROR
@@ -77,3 +78,12 @@ class Scene:
         if secret or hidden or (kept and kept.secret):
             return ""
         return unified(path, known, after)
+
+
+def _is_inside(path: str, folders: set[str]) -> bool:
+    parent = path.rpartition("/")[0]
+    while parent and folders:
+        if parent in folders:
+            return True
+        parent = parent.rpartition("/")[0]
+    return False

@@ -67,6 +67,7 @@ HARD = config(
                 "append": [{"source": data(b"more")}, {"source": data(b"\xff")}],
             },
             file("/srv/tree/.hidden", b"*"),
+            file("/srv/folder/inside", b"*"),
         ],
         "links": [
             {"path": "/srv/link", "target": "..//{{ nothing }}", "user": {"id": 33}},
@@ -86,6 +87,7 @@ OTHER = config(
         "files": [
             file("/srv/binary", b"\x00", mode=0o644),
             file("/srv/link", b"a file now"),
+            file("/srv/folder", b"a file now", overwrite=False),
             file("/srv/hard", b"alone now", mode=0o2711, user={"id": 0}, group={"id": 0}),
         ],
         "links": [{"path": "/srv/suid", "target": "/nowhere", "overwrite": True}],
