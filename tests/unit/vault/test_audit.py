@@ -275,8 +275,12 @@ def test_empty_history(tmp_path: Path) -> None:
 
 def test_processes() -> None:
     """A secret among the arguments of a process is found."""
-    words = [sys.executable, "-c", "input()", f"--password={TEXT}"]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+    words = [sys.executable, "-c", "print(flush=True); input()", f"--password={TEXT}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        # Reason: a process that has just begun to be another program has no arguments yet.
+        process.stdout.readline()
         _place, leaks = audit.processes(WANTED)
         process.kill()
 
