@@ -64,7 +64,7 @@ class ToolboxProgram(Program):
         if problem is not None and code:
             self._emit_error(words, problem)
         if exit:
-            # Reason: garbage is collected three times at the end; all that is left is to go.
+            # Reason: Python would look for garbage among all that was imported before it goes.
             gc.freeze()
             sys.exit(code)
 

@@ -249,7 +249,7 @@ def test_a_folder_of_ours_becomes_a_file(site: Site) -> None:
     report = site.bring(other)
     assert report is not None
     failed = [(item.what, item.message) for item in report.done if not item.ok]
-    assert failed == [("/etc/x", "a folder stands there")]
+    assert failed == [("/etc/x", "a folder stands there: empty it, or say overwrite: true")]
     assert sorted(path.name for path in folder.rglob("*")) == ["mine"]
 
     (folder / "mine").unlink()

@@ -55,7 +55,7 @@ settle() {
     point .made
     if [ -d "$full" ] && [ ! -L "$full" ]; then
         [ "$3" = clear ] || {
-            echo "a folder stands there"
+            echo "a folder stands there: empty it, or say overwrite: true"
             return 1
         }
         rm -rf "$full" || return
