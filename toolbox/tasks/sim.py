@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from toolbox.lib.simulation.plan import Options
     from toolbox.lib.simulation.start import Running
     from toolbox.lib.simulation.up import Simulation
-    from toolbox.lib.transport.kept import Kept
     from toolbox.lib.verify.run import Proof
 
 HELP = {
@@ -97,15 +96,13 @@ def sim(  # noqa: PLR0913 - the options of a task
     show.next_step(_next())
 
 
-def _prove(
-    wanted: Project, options: Options, kept: Kept | None = None, *, as_json: bool = False
-) -> None:
+def _prove(wanted: Project, options: Options, *, as_json: bool = False) -> None:
     """Bring machines up, check them and report."""
     from toolbox.lib.core.steps import step
     from toolbox.lib.simulation.prove import prove
     from toolbox.lib.simulation.up import up
 
-    with up(wanted, options, kept) as simulation:
+    with up(wanted, options) as simulation:
         with step("Check"):
             proofs = prove(wanted, simulation)
         _report("sim", simulation, proofs, as_json=as_json)
@@ -129,25 +126,23 @@ def watch(
         invoke sim.watch --hosts web
     """
     from toolbox.lib.simulation.watch import saves, snapshot
-    from toolbox.lib.transport.kept import Kept
 
     root = folder()
     options = _options(accel, os, deadline, hosts, warm=warm)
-    with Kept() as kept:
-        known = snapshot(root)
-        _attempt(options, kept)
-        show.say("\nwaiting for a save; Ctrl-C ends this, the machines run on")
-        for changed in saves(root, known):
-            show.say(f"\nsaved: {_some(changed)}")
-            _attempt(options, kept)
+    known = snapshot(root)
+    _attempt(options)
+    show.say("\nwaiting for a save; Ctrl-C ends this, the machines run on")
+    for changed in saves(root, known):
+        show.say(f"\nsaved: {_some(changed)}")
+        _attempt(options)
 
 
-def _attempt(options: Options, kept: Kept) -> None:
+def _attempt(options: Options) -> None:
     """Do what `sim` does; what a person may mend with the next save is said and no more."""
     from toolbox.lib.core.errors import HabitatError, ToolboxError
 
     try:
-        _prove(project(), options, kept)
+        _prove(project(), options)
     except HabitatError:
         raise
     except ToolboxError as error:

@@ -135,16 +135,51 @@ def test_machine_that_failed_is_not_booted_again() -> None:
     assert len(tried) == 1
 
 
-def test_goes_off(fake: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that does not answer is given some time to be off, and is not touched."""
-    monkeypatch.setattr(boot, "LAST_SECONDS", 0.3)
-    monkeypatch.setattr(boot, "POLL_SECONDS", 0.05)
-    hypervisor = Hypervisor("test:///default")
+@pytest.mark.parametrize(
+    ("silent", "greets", "seen", "off", "calls"),
+    [
+        pytest.param(True, "", "running", False, 5, id="silent for too long"),
+        pytest.param(True, "y", "running", False, 1, id="was booting"),
+        pytest.param(True, "", "shut off", True, 0, id="off"),
+        pytest.param(False, "yyn", "shut off", True, 3, id="off after a while"),
+        pytest.param(False, "ynny", "running", False, 4, id="rebooted"),
+        pytest.param(False, "y", "running", True, 5, id="power cut"),
+        pytest.param(False, "yn", "running", False, 5, id="ends, and then nothing"),
+    ],
+)
+def test_goes_off(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    silent: bool,
+    greets: str,
+    seen: str,
+    off: bool,
+    calls: int,
+) -> None:
+    """A machine is off or up again; power is cut where its server never ends."""
+    asked: list[bool] = []
+    cut: list[str] = []
 
-    fake("virsh", "echo running")
-    assert not boot.goes_off(hypervisor, "web")
-    fake("virsh", "echo shut off")
-    assert boot.goes_off(hypervisor, "web")
+    def answers(*_: object) -> bool:
+        asked.append(True)
+        return greets[: len(asked)].endswith("y") if greets else False
+
+    def check(tried: Callable[[bool], bool | None], **_: object) -> bool | None:
+        said = (tried(last) for last in (False, False, False, False, True))
+        return next((found for found in said if found is not None), None)
+
+    def state(_self: Hypervisor, _name: str) -> str:
+        return seen if len(asked) >= len(greets) else "running"
+
+    monkeypatch.setattr(boot, "answers", answers)
+    monkeypatch.setattr(boot, "until", check)
+    monkeypatch.setattr(Hypervisor, "state", state)
+    monkeypatch.setattr(Hypervisor, "virsh", lambda _self, *words: cut.append(" ".join(words)))
+    endpoint = Endpoint("web", "127.0.0.1", 1, "ssh-ed25519 AAAA")
+
+    assert boot.goes_off(Hypervisor("test:///default"), "web", endpoint, silent=silent) is off
+    assert len(asked) == calls
+    assert cut == (["destroy web"] if off and seen == "running" else [])
 
 
 def test_cut_power(tmp_path: Path, fake: Callable[[str, str], Path]) -> None:

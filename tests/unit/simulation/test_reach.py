@@ -111,12 +111,12 @@ def test_reached(
 def test_simulated_is_held(
     project: Project, listening: set[int], opened: Callable[[], list[str]]
 ) -> None:
-    """The connection to a simulated machine stays for the next task; a real one's does not."""
+    """A simulated machine may be booting, and its connection stays; a real one's does neither."""
     WEB.save(layout.of(project).record("web"))
     listening.add(20022)
 
     with reach.reached(project, project.hosts, named=False):
-        assert opened() == ["client web held", "session web"]
+        assert opened() == ["client web held", "session web patiently"]
 
 
 @pytest.mark.parametrize(("accelerator", "begun"), [("tcg", 1), ("kvm", 2)])
@@ -136,7 +136,8 @@ def test_emulated_machines_have_processors(
         listening.add(port)
 
     with reach.reached(project, project.hosts, named=False) as machines:
-        assert opened() == ["client db web held", "session db", "session web"][: begun + 1]
+        sessions = ["session db patiently", "session web patiently"]
+        assert opened() == ["client db web held", *sessions[:begun]]
         assert reach.at_once([machine.target for machine in machines]) == (
             1 if accelerator == "tcg" else reach.MOST
         )
@@ -155,8 +156,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
         said.append(f"end client {names}")
 
     @contextmanager
-    def remote(_client: Any, name: str) -> Iterator[Any]:
-        yield SimpleNamespace(name=name, begin=lambda: said.append(f"session {name}"))
+    def remote(_client: Any, name: str, *, patience: float) -> Iterator[Any]:
+        waits = " patiently" if patience else ""
+        yield SimpleNamespace(name=name, begin=lambda: said.append(f"session {name}{waits}"))
         said.append(f"end session {name}")
 
     monkeypatch.setattr(reach, "client", client)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from toolbox.lib.simulation import start
+from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.simulation import boot, start
 from toolbox.lib.simulation.start import Starter
 
 
@@ -51,3 +52,60 @@ def test_at_once(
 
     assert starter.all(plans, [nothing] * 4) == ("up",) * 4
     assert crowd.most == most
+
+
+REFUSED = "Host key verification failed."
+RESET = "kex_exchange_identification: read: Connection reset by peer"
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "complaint", "off", "does"),
+    [
+        pytest.param("running", 0, "", False, ["True"], id="up"),
+        pytest.param("degraded", 1, "", False, ["True"], id="up, with a failed unit"),
+        pytest.param("starting", 1, "", False, ["until up", "True"], id="ssh is up early"),
+        pytest.param("stopping", 1, "", True, ["down", "False"], id="goes off"),
+        pytest.param("stopping", 1, "", False, ["down", "until up", "True"], id="reboots"),
+        pytest.param("", 255, RESET, True, ["down silent", "False"], id="is nearly off"),
+        pytest.param("", 255, RESET, False, ["down silent", "until up", "True"], id="boots"),
+        pytest.param("", 255, REFUSED, False, ["True"], id="somebody else, which is told later"),
+    ],
+)
+def test_machine_that_runs(
+    monkeypatch: pytest.MonkeyPatch, said: str, code: int, complaint: str, *, off: bool, does: Any
+) -> None:
+    """One that is on its way up or down is waited for; of one that is off the caller is told."""
+    done: list[str] = []
+
+    def goes_off(*_: Any, silent: bool) -> bool:
+        done.append("down silent" if silent else "down")
+        return off
+
+    monkeypatch.setattr(boot, "goes_off", goes_off)
+    monkeypatch.setattr(Starter, "_until_up", lambda *_: done.append("until up"))
+    answer = SimpleNamespace(text=f"{said}\n", exit_code=code, tail=lambda _stream: complaint)
+    nothing: Any = SimpleNamespace(name="web")
+    ssh: Any = SimpleNamespace(run=lambda *_words, **_: answer)
+    starter = Starter(nothing, nothing, ssh, nothing, nothing, 1.0)
+    plan: Any = SimpleNamespace(host=SimpleNamespace(name="web"))
+
+    done.append(str(starter._stands(plan, nothing, nothing)))
+
+    assert done == does
+
+
+def test_server_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to do about a machine that runs on without its ssh server is said."""
+
+    def wait() -> None:
+        message = "web has not booted within 1 s"
+        raise DeadlineError(message)
+
+    nothing: Any = SimpleNamespace(name="web")
+    monkeypatch.setattr(Starter, "_watch", lambda *_: SimpleNamespace(wait=wait))
+    starter = Starter(nothing, nothing, nothing, nothing, nothing, 1.0)
+
+    with pytest.raises(ToolboxError, match="web runs, but its ssh server") as caught:
+        starter._until_up(nothing, nothing)
+
+    assert "invoke sim.console web" in str(caught.value.hint)

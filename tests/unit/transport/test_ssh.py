@@ -25,6 +25,7 @@ from toolbox.lib.transport.ssh import (
     answers,
     client,
     configuration,
+    found_nobody,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +129,23 @@ def test_answers() -> None:
     """A server that greets as ssh does answers."""
     with _server(b"SSH-2.0-OpenSSH_10.0\r\n") as port:
         assert answers("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said", "nobody"),
+    [
+        (255, "kex_exchange_identification: read: Connection reset by peer", True),
+        (255, "ssh: connect to host 127.0.0.1 port 22: Connection refused", True),
+        (255, "mux_client_request_session: read from master failed: Broken pipe", True),
+        (255, "core@127.0.0.1: Permission denied (publickey).", False),
+        (255, "Host key verification failed.", False),
+        (1, "sudo: a password is required", False),
+        (None, "", False),
+    ],
+)
+def test_nobody(exit_code: int | None, said: str, *, nobody: bool) -> None:
+    """A machine that is not there is told from one that lets nobody in."""
+    assert found_nobody(exit_code, said) is nobody
 
 
 def test_accepting_is_no_answer() -> None:

@@ -186,19 +186,31 @@ def cut_power(hypervisor: Hypervisor, name: str) -> None:
     hypervisor.virsh("managedsave-remove", name, check=False)
 
 
-def goes_off(hypervisor: Hypervisor, name: str) -> bool:
-    """Tell whether a machine that does not answer turns out to be shutting down.
+def goes_off(hypervisor: Hypervisor, name: str, endpoint: Endpoint, *, silent: bool) -> bool:
+    """Wait for a machine that goes down; tell whether it is off, and not up again by a reboot.
 
     Args:
         hypervisor: Where it runs.
         name: Name of its domain.
+        endpoint: How it is reached.
+        silent: Whether its ssh server has ended already.
+
+    Returns:
+        Whether it is off; one whose server does not end has its power cut.
     """
-    end = time.monotonic() + LAST_SECONDS
-    while hypervisor.state(name) == RUNNING:
-        if time.monotonic() > end:
+
+    def off(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
+        nonlocal silent
+        if hypervisor.state(name) != RUNNING:
+            return True
+        greets = answers(endpoint.address, endpoint.port)
+        if silent and (greets or last):
             return False
-        time.sleep(POLL_SECONDS)
-    return True
+        silent = not greets
+        return _cut(hypervisor, name) if last and not silent else None
+
+    deadline = LAST_SECONDS if silent else SHUTDOWN_SECONDS
+    return until(off, deadline=deadline, interval=POLL_SECONDS, what=f"{name} to go down")
 
 
 def until_off(hypervisor: Hypervisor, name: str) -> None:
@@ -212,13 +224,15 @@ def until_off(hypervisor: Hypervisor, name: str) -> None:
     def gone(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
         if hypervisor.state(name) != RUNNING:
             return True
-        if last:
-            note("it does not react; its power is cut")
-            hypervisor.virsh("destroy", name)
-            return True
-        return None
+        return _cut(hypervisor, name) if last else None
 
-    until(gone, deadline=SHUTDOWN_SECONDS, interval=0.5, what=f"{name} to shut down")
+    until(gone, deadline=SHUTDOWN_SECONDS, interval=POLL_SECONDS, what=f"{name} to shut down")
+
+
+def _cut(hypervisor: Hypervisor, name: str) -> bool:
+    note("it does not react; its power is cut")
+    hypervisor.virsh("destroy", name)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,11 @@ class Layout:
         """Private folder for sockets and what must not outlive the habitat."""
         return private_directory(runtime_dir() / self.key)
 
+    @property
+    def held(self) -> Path:
+        """Folder of the connections that one task leaves to the next."""
+        return self.runtime / "held"
+
 
 def of(project: Project) -> Layout:
     """Return the layout of a project's simulation."""

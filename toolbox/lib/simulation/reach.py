@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 SSH = 22
 MOST = 20
 """Machines that are worked on at once."""
-HELD = "held"
+PATIENCE_SECONDS = 120.0
+"""How long a simulated machine may take to answer: its QEMU runs, so it boots if it does not."""
 STATES = "salt"
 """Folder of Salt states, of a host and of a project."""
 
@@ -210,7 +211,7 @@ def reached(
         machines = tuple(
             Reached(
                 target,
-                opened.enter_context(remote(clients[target.simulated], target.host.name)),
+                opened.enter_context(_session(clients[target.simulated], target)),
                 clients[target.simulated],
                 _vault(where, target),
                 (target.host.folder / STATES, project.root / STATES),
@@ -246,8 +247,13 @@ def _client(where: Layout, targets: Sequence[Target]) -> AbstractContextManager[
     endpoints = [target.endpoint for target in targets]
     # Reason: an edit follows the other, and to connect takes an emulated machine longer than to
     # look at it. Nobody but us uses it; a real machine's door is shut behind us.
-    held = where.runtime / HELD if targets[0].simulated else None
+    held = where.held if targets[0].simulated else None
     return client(endpoints, key, public, where.runtime, held=held)
+
+
+def _session(client: Client, target: Target) -> AbstractContextManager[Session]:
+    patience = PATIENCE_SECONDS if target.simulated else 0.0
+    return remote(client, target.host.name, patience=patience)
 
 
 def _vault(where: Layout, target: Target) -> Vault:

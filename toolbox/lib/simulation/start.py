@@ -11,7 +11,7 @@ from threading import Event, Semaphore
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core import parallel
-from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.core.errors import DeadlineError, ToolboxError
 from toolbox.lib.core.steps import note
 from toolbox.lib.machine import accel
 from toolbox.lib.reconfigure.desire.ignition import derive
@@ -19,6 +19,7 @@ from toolbox.lib.reconfigure.history import firstboot
 from toolbox.lib.reconfigure.history.record import keepsakes
 from toolbox.lib.simulation import boot, cores, generic, instance
 from toolbox.lib.simulation import snapshot as snapshots
+from toolbox.lib.transport.ssh import found_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
     from toolbox.lib.transport.ssh import Client, Endpoint
 
 INTERRUPT_SECONDS = 0.2
-UNREACHABLE = 255
-"""Exit code of ssh(1) for a connection that failed."""
+STOPPING = "stopping"
+BOOTING = ("initializing", "starting")
+"""systemd's words for a system that goes down, and for one that comes up."""
+PATIENCE_SECONDS = 120.0
+"""How long a machine that runs already may take until it answers."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
 CHANGED = "changed"
 
@@ -139,7 +143,7 @@ class Starter:
         name, known = item.host.name, item.record
         domain = item.domain(self.where)
         action = _action(item, self.hypervisor.state(domain.name))
-        if action == UNCHANGED and self._goes_down(name, domain):
+        if action == UNCHANGED and not self._stands(item, domain, endpoint):
             action = STARTED
         phases: tuple[boot.PhaseTime, ...] = ()
         if action != UNCHANGED:
@@ -162,25 +166,45 @@ class Starter:
             phases,
         )
 
-    def _goes_down(self, name: str, domain: Domain) -> bool:
-        """Tell whether a running machine shuts down, as a killed task has asked it; wait for it."""
+    def _stands(self, item: Plan, domain: Domain, endpoint: Endpoint) -> bool:
+        """Tell whether a running machine is up, and not off by now; wait for one or the other."""
+        name = item.host.name
         asked = self.ssh.run(name, "systemctl is-system-running", timeout=60, check=False)
-        if asked.text.strip() == "stopping":
-            note(f"{name}: it is shutting down")
-            boot.until_off(self.hypervisor, domain.name)
-            return True
-        # Reason: a server that is gone already; one that is refused, for its key, is none.
-        gone = asked.exit_code == UNREACHABLE and "Connection" in asked.tail("stderr")
-        return gone and boot.goes_off(self.hypervisor, domain.name)
+        state = asked.text.strip()
+        nobody = found_nobody(asked.exit_code, asked.tail("stderr"))
+        if nobody or state == STOPPING:
+            # Reason: a task that was killed has asked it to, or somebody on it.
+            is_what = "does not answer" if nobody else "is shutting down"
+            note(f"{name} {is_what}; waiting for it to be off, or up again")
+            if boot.goes_off(self.hypervisor, domain.name, endpoint, silent=nobody):
+                return False
+        if nobody or state in {STOPPING, *BOOTING}:
+            self._until_up(domain, endpoint)
+        return True
+
+    def _until_up(self, domain: Domain, endpoint: Endpoint) -> None:
+        """Wait for a machine that boots by itself."""
+        watched = self._watch(domain, endpoint, min(self.deadline, PATIENCE_SECONDS))
+        try:
+            watched.wait()
+        except DeadlineError as error:
+            message = f"{endpoint.name} runs, but its ssh server does not answer"
+            hint = (
+                f"look at it: invoke sim.console {endpoint.name}; make it anew: invoke sim --fresh"
+            )
+            raise ToolboxError(message, hint=hint) from error
+
+    def _watch(self, domain: Domain, endpoint: Endpoint, deadline: float) -> boot.Boot:
+        start = domain.console.stat().st_size if domain.console.exists() else 0
+        return boot.Boot(
+            self.hypervisor, domain, endpoint, self.ssh, start, deadline, self.interrupted
+        )
 
     def _begin(
         self, item: Plan, domain: Domain, endpoint: Endpoint, action: str
     ) -> tuple[str, str, tuple[boot.PhaseTime, ...]]:
         """Start a machine and wait; return what `_start` does, and the phases of its boot."""
-        start = domain.console.stat().st_size if domain.console.exists() else 0
-        watched = boot.Boot(
-            self.hypervisor, domain, endpoint, self.ssh, start, self.deadline, self.interrupted
-        )
+        watched = self._watch(domain, endpoint, self.deadline)
         watched.check_interrupt()
         done, base = self._start(item, watched, action)
         return done, base, watched.wait()

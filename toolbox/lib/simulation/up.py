@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,7 @@ from toolbox.lib.simulation.snapshot import Snapshot
 from toolbox.lib.simulation.start import UNCHANGED, Starter, set_clock
 from toolbox.lib.stack import identity as identity_stack
 from toolbox.lib.stack import machines as machines_stack
-from toolbox.lib.transport.kept import Kept
-from toolbox.lib.transport.ssh import Client, Endpoint
+from toolbox.lib.transport.ssh import Client, Endpoint, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,13 +79,12 @@ class Simulation:
 
 
 @contextmanager
-def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator[Simulation]:
-    """Bring machines up and keep connections to them open for the block.
+def up(project: Project, options: Options) -> Iterator[Simulation]:
+    """Bring machines up and reach them for the block; connections are left to the next task.
 
     Args:
         project: The project.
         options: The caller's choices.
-        kept: Connections that stay open for the next time; by default they end with the block.
 
     Yields:
         The running simulation.
@@ -115,8 +113,7 @@ def up(project: Project, options: Options, kept: Kept | None = None) -> Iterator
             note(changes.sentence())
         endpoints = [_endpoint(item, identity) for item in plans]
         key, public = identity.provision_key, identity.provision_public_key
-        with nullcontext(kept) if kept else Kept() as connections:
-            ssh = connections.client(endpoints, key, public, where.runtime)
+        with client(endpoints, key, public, where.runtime, held=where.held) as ssh:
             told = neighbours.of(project, shared)
             with step("Boot"):
                 starter = Starter(where, hypervisor, ssh, identity, told, options.deadline)

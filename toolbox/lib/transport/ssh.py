@@ -28,8 +28,14 @@ AGENT_SECONDS = 10.0
 CONNECT_SECONDS = 20
 ALIVE_SECONDS = 15
 
-PERSIST_SECONDS = 60
-"""How long a held connection outlives its last use."""
+PERSIST_SECONDS = 300
+"""How long a held connection outlives its last use: a thought between two edits."""
+
+UNREACHABLE = 255
+"""Exit code of ssh(1) for a connection that failed."""
+
+REFUSALS = ("Permission denied", "verification failed")
+"""Words of ssh(1) where there is somebody, who does not let us in or is not who he shall be."""
 
 PINNED = (
     "ssh-ed25519",
@@ -269,6 +275,16 @@ def _listens(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def found_nobody(exit_code: int | None, said: str) -> bool:
+    """Tell whether ssh(1) has found nobody to talk to, as while a machine boots.
+
+    Args:
+        exit_code: Its exit code.
+        said: What it complained about.
+    """
+    return exit_code == UNREACHABLE and not any(words in said for words in REFUSALS)
 
 
 def answers(address: str, port: int, *, timeout: float = 3.0) -> bool:

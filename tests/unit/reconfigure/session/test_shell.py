@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolbox.lib.core.errors import DeadlineError, ToolboxError
 from toolbox.lib.reconfigure.session import shell as sessions
-from toolbox.lib.reconfigure.session.shell import Session, SessionCut, local, remote
+from toolbox.lib.reconfigure.session.shell import NoSession, Session, SessionCut, local, remote
 from toolbox.lib.transport.ssh import Client
 
 if TYPE_CHECKING:
@@ -183,6 +183,81 @@ def test_remote_without_rights(
         session.run("true")
 
     assert "without a password" in str(caught.value.hint)
+
+
+FAILING_SSH = """
+echo x >>{tmp}/tried
+[ $(wc -l <{tmp}/tried) -gt 2 ] || {{ echo '{words}' >&2; exit {code}; }}
+shift $(($# - 1))
+USER=root exec sh -c "$1"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "patience", "tries"),
+    [
+        pytest.param("kex: Connection reset by peer", 255, 60.0, 3, id="boots"),
+        pytest.param("kex: Connection reset by peer", 255, 0.0, 1, id="nobody is patient"),
+        pytest.param("Host key verification failed.", 255, 60.0, 1, id="somebody else"),
+        pytest.param("sudo: a password is required", 1, 60.0, 1, id="no rights"),
+    ],
+)
+def test_machine_that_is_not_there_yet(
+    fake: Callable[[str, str], Path],
+    tmp_path: Path,
+    habitat: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    words: str,
+    code: int,
+    patience: float,
+    tries: int,
+) -> None:
+    """One that may be booting is looked for again, and that is said once; any other is not."""
+    assert habitat
+    monkeypatch.setattr(sessions, "AGAIN_SECONDS", 0.01)
+    fake("ssh", FAILING_SSH.format(tmp=tmp_path, words=words, code=code))
+
+    with remote(Client(tmp_path / "config"), "web", patience=patience) as session:
+        if tries > 1:
+            assert session.run('cat "$IN"/*', files=[b"data"]).stdout == b"data"
+        else:
+            with pytest.raises(NoSession, match=f"no session with web\n{words}") as caught:
+                session.run("true")
+            assert "once more" not in str(caught.value.hint)
+
+    assert (tmp_path / "tried").read_text().count("x") == tries
+    assert capsys.readouterr().err.count("web does not answer") == (tries > 1)
+
+
+def test_cut_after_the_greeting(
+    fake: Callable[[str, str], Path], tmp_path: Path, habitat: Path
+) -> None:
+    """What may have begun is not begun again by us."""
+    assert habitat
+    fake("ssh", f'echo x >>{tmp_path}/tried\nshift $(($# - 1))\nUSER=root sh -c "$1"; exit 255')
+
+    with (
+        remote(Client(tmp_path / "config"), "web", patience=60.0) as session,
+        pytest.raises(SessionCut, match="connection to web ended") as caught,
+    ):
+        session.run("kill -9 $$")
+
+    assert not isinstance(caught.value, NoSession)
+    assert "once more" in str(caught.value.hint)
+    assert (tmp_path / "tried").read_text() == "x\n"
+
+
+def test_shell_that_greets_by_itself(
+    fake: Callable[[str, str], Path], tmp_path: Path, habitat: Path
+) -> None:
+    """What a login shell prints before is no part of an answer."""
+    assert habitat
+    fake("ssh", 'shift $(($# - 1))\necho Welcome\nUSER=root exec sh -c "$1"')
+
+    with remote(Client(tmp_path / "config"), "web") as session:
+        assert session.run("echo there").stdout == b"there\n"
 
 
 def test_opening_does_not_wait(

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Takes requests on stdin and carries them out. ROOT and RUN are set before: the folder that stands
-# for a machine's root ("" on a machine), and a private folder in memory.
+# Takes requests on stdin and carries them out. ROOT, RUN and GREETING are set before: the folder
+# that stands for a machine's root ("" on a machine), a private folder in memory, and what is said
+# once it listens.
 #
 #   put SIZE SHA256 MARK    the next SIZE bytes become the file $IN/SHA256
 #   run SIZE SHA256 MARK    they are a script, which gets a shell of its own and an empty stdin
@@ -29,6 +30,8 @@ done
 mkdir "$IN" || exit 1
 trap 'rm -rf "$IN"' EXIT
 trap 'exit 1' HUP INT TERM
+# Reason: until it is heard, nothing has begun here, and what comes before is not ours.
+printf '\n%s\n' "$GREETING"
 
 while read -r kind size digest mark; do
     case $kind in

@@ -15,17 +15,19 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, NoReturn
 
 from toolbox.lib.core.errors import DeadlineError, ToolboxError
 from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.run import spawn
 from toolbox.lib.core.scratch import scratch
+from toolbox.lib.core.steps import note
+from toolbox.lib.transport.ssh import found_nobody
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from toolbox.lib.transport.ssh import Client
 
@@ -36,7 +38,11 @@ OPENING = Path(__file__).with_name("session.sh")
 RUN = "/run/infra-toolbox"
 """A machine's folder in memory for what must not touch its disk; root only."""
 
+GREETING = "infra-toolbox listens"
+"""What a shell says before anything else of ours."""
+
 SECONDS = 120.0
+AGAIN_SECONDS = 1.0
 DAMAGED, LACKING = 254, 253
 """Exit codes of a script that arrived damaged, and of one whose files did."""
 
@@ -49,6 +55,16 @@ LONGEST_CODE = 8
 
 class SessionCut(ToolboxError):
     """The connection to a machine ended; what was begun there goes on."""
+
+
+class NoSession(SessionCut):
+    """There is no session with a machine; nothing was begun there.
+
+    Attributes:
+        nobody: Whether nobody was found, which may change, as with a machine that boots.
+    """
+
+    nobody = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +97,17 @@ class Session:
         name: Name of the machine, or of the folder, for people.
         start: Starts the shell, or the connection to it.
         root: Folder that stands for the machine's root; "" on a machine.
+        patience: Seconds for which a machine that nobody is found on is looked for again.
         process: The shell, once it was started.
+        listens: Whether it has greeted.
     """
 
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     root: str = ""
+    patience: float = field(default=0.0, init=False)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    listens: bool = field(default=False, init=False)
 
     def begin(self) -> subprocess.Popen[bytes]:
         """Start the shell, unless that was done; it comes up while the caller does something."""
@@ -105,6 +125,7 @@ class Session:
             deadline: Seconds it may take.
 
         Raises:
+            NoSession: There was no connection to begin with.
             SessionCut: The connection ended before the script did.
             DeadlineError: It took too long; the session is of no more use.
             ToolboxError: What was sent arrived damaged.
@@ -119,13 +140,32 @@ class Session:
                 ("run", f"{checks}{script}".encode(errors="surrogateescape")),
             ]
         )
-        answer = _Answer(mark.encode())
-        self._exchange(request, answer, began + deadline)
+        answer = self._answer(request, mark.encode(), deadline)
         reply = Reply(answer.code, bytes(answer.out), bytes(answer.err), time.monotonic() - began)
         if reply.exit_code in {DAMAGED, LACKING}:
             message = f"{self.name}: what was sent arrived damaged, so nothing was done"
             raise ToolboxError(message, hint="once more; see whether its /run is full")
         return reply
+
+    def _answer(self, request: bytes, mark: bytes, deadline: float) -> _Answer:
+        """Return the whole answer to a request; connect again where nobody was found."""
+        began = time.monotonic()
+        told = False
+        while True:
+            answer = _Answer(mark, greeted=self.listens)
+            try:
+                self._exchange(request, answer, time.monotonic() + deadline)
+            except NoSession as error:
+                if not error.nobody or time.monotonic() - began >= self.patience:
+                    raise
+                if not told:
+                    note(f"{self.name} does not answer; waiting for it, as it may be booting")
+                told = True
+                time.sleep(AGAIN_SECONDS)
+                self.process = None
+            else:
+                self.listens = True
+                return answer
 
     def _exchange(self, request: bytes, answer: _Answer, end: float) -> None:
         """Send a request while what is said is read, until the answer is whole."""
@@ -162,8 +202,20 @@ class Session:
             message = f"{self.name} has not answered within the time that it may take"
             raise DeadlineError(message, hint="what was begun there goes on; once more")
         said = answer.err.decode(errors="replace").strip().splitlines()[-TAIL_LINES:]
-        message = f"the connection to {self.name} ended" + "".join(f"\n{line}" for line in said)
-        raise SessionCut(message, hint=_hint(" ".join(said)))
+        told = "".join(f"\n{line}" for line in said)
+        if answer.greeted:
+            message = f"the connection to {self.name} ended{told}"
+            raise SessionCut(message, hint="what was begun there goes on; once more finishes it")
+        error = NoSession(f"there is no session with {self.name}{told}", hint=_hint(told))
+        error.nobody = found_nobody(self._code(), told)
+        raise error
+
+    def _code(self) -> int | None:
+        """Return the exit code of a shell whose output has ended."""
+        assert self.process is not None  # noqa: S101 - what has output was started
+        with suppress(TimeoutExpired):
+            self.process.wait(GRACE_SECONDS)
+        return self.process.returncode
 
 
 @dataclass(slots=True)
@@ -173,6 +225,7 @@ class _Answer:
     mark: bytes
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
+    greeted: bool = False
     code: int = -1
     told: bool = False
     complained: bool = False
@@ -186,6 +239,9 @@ class _Answer:
     def hear(self, data: bytes) -> bool:
         """Take what was printed; tell whether there may be more."""
         self.out += data
+        if not self.greeted:
+            _noise, greeting, rest = self.out.partition(f"\n{GREETING}\n".encode())
+            self.greeted, self.out = bool(greeting), rest if greeting else self.out
         # Reason: nothing comes after the mark, so of megabytes only the end is looked at.
         begin = len(self.out) - len(self.mark) - LONGEST_CODE
         found = self.out.rfind(b"\n" + self.mark + b" ", max(0, begin))
@@ -222,32 +278,41 @@ def _frame(kind: str, data: bytes, mark: str) -> bytes:
 def _hint(said: str) -> str:
     if "password is required" in said or "sudo" in said:
         return "the user that logs in needs sudo without a password"
-    return "what was begun there goes on; once more finishes it"
+    if "verification failed" in said:
+        return "somebody else answers at its address, so nothing was done there"
+    return "nothing was done there; see whether it is up and can be reached"
 
 
 def _opening(root: str, run: str) -> tuple[str, bytes]:
     """Return the words that start the shell, and what it reads first."""
-    text = f"ROOT={shlex.quote(root)} RUN={shlex.quote(run)}\n".encode()
-    text += OPENING.read_bytes()
+    names = {"ROOT": root, "RUN": run, "GREETING": GREETING}
+    text = " ".join(f"{name}={shlex.quote(value)}" for name, value in names.items()).encode()
+    text += b"\n" + OPENING.read_bytes()
     # Reason: sudo logs its words, so they are few; the shell reads its program from stdin, and not
     # one byte more.
     words = f'eval "$(dd bs={len(text)} count=1 iflag=fullblock 2>/dev/null)"'
     return words, text
 
 
-def remote(client: Client, name: str, *, fresh: bool = False) -> AbstractContextManager[Session]:
+@contextmanager
+def remote(
+    client: Client, name: str, *, fresh: bool = False, patience: float = 0.0
+) -> Iterator[Session]:
     """Offer a session on a machine, which ends with the block.
 
     Args:
         client: Reaches the machine.
         name: Name of its endpoint.
         fresh: Make a new connection, even where one is held.
+        patience: Seconds for which it is looked for again where nobody is found.
     """
     words, text = _opening("", RUN)
     shell = f"sh -c {shlex.quote(words)}"
     # Reason: where one logs in as root, there may be no sudo; any login shell takes these words.
     command = f'test "$USER" = root && exec {shell}; exec sudo -n {shell}'
-    return _offered(name, client.command(name, command, fresh=fresh), text)
+    with _offered(name, client.command(name, command, fresh=fresh), text) as session:
+        session.patience = patience
+        yield session
 
 
 @contextmanager
@@ -276,6 +341,8 @@ def _offered(
     with ExitStack() as started:
 
         def start() -> subprocess.Popen[bytes]:
+            # Reason: what has found nobody before is over.
+            started.close()
             # Reason: it ends when its stdin does, and the thread that starts it may end before.
             process = started.enter_context(spawn(argv, env=environment, leashed=False))
             assert process.stdin is not None  # noqa: S101 - what spawn promises
