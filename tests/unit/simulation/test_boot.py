@@ -138,13 +138,13 @@ def test_machine_that_failed_is_not_booted_again() -> None:
 @pytest.mark.parametrize(
     ("silent", "greets", "seen", "off", "calls"),
     [
-        pytest.param(True, "", "running", False, 5, id="silent for too long"),
+        pytest.param(True, "", "running", None, 5, id="silent for too long"),
         pytest.param(True, "y", "running", False, 1, id="was booting"),
         pytest.param(True, "", "shut off", True, 0, id="off"),
         pytest.param(False, "yyn", "shut off", True, 3, id="off after a while"),
         pytest.param(False, "ynny", "running", False, 4, id="rebooted"),
         pytest.param(False, "y", "running", True, 5, id="power cut"),
-        pytest.param(False, "yn", "running", False, 5, id="ends, and then nothing"),
+        pytest.param(False, "yn", "running", None, 5, id="ends, and then nothing"),
     ],
 )
 def test_goes_off(
@@ -153,10 +153,10 @@ def test_goes_off(
     silent: bool,
     greets: str,
     seen: str,
-    off: bool,
+    off: bool | None,
     calls: int,
 ) -> None:
-    """A machine is off or up again; power is cut where its server never ends."""
+    """A machine is off or up again, or silent, which is told; one that never ends is cut."""
     asked: list[bool] = []
     cut: list[str] = []
 
@@ -177,7 +177,14 @@ def test_goes_off(
     monkeypatch.setattr(Hypervisor, "virsh", lambda _self, *words: cut.append(" ".join(words)))
     endpoint = Endpoint("web", "127.0.0.1", 1, "ssh-ed25519 AAAA")
 
-    assert boot.goes_off(Hypervisor("test:///default"), "web", endpoint, silent=silent) is off
+    hypervisor = Hypervisor("test:///default")
+
+    if off is None:
+        with pytest.raises(ToolboxError, match="web runs, but its ssh server") as caught:
+            boot.goes_off(hypervisor, "web", endpoint, silent=silent)
+        assert "invoke sim.console web" in str(caught.value.hint)
+    else:
+        assert boot.goes_off(hypervisor, "web", endpoint, silent=silent) is off
     assert len(asked) == calls
     assert cut == (["destroy web"] if off and seen == "running" else [])
 

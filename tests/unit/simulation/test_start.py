@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from toolbox.lib.core.errors import DeadlineError, ToolboxError
 from toolbox.lib.simulation import boot, start
 from toolbox.lib.simulation.start import Starter
 
@@ -82,30 +81,13 @@ def test_machine_that_runs(
         return off
 
     monkeypatch.setattr(boot, "goes_off", goes_off)
-    monkeypatch.setattr(Starter, "_until_up", lambda *_: done.append("until up"))
+    up = SimpleNamespace(wait=lambda: done.append("until up"))
+    monkeypatch.setattr(Starter, "_watched", lambda *_: up)
     answer = SimpleNamespace(text=f"{said}\n", exit_code=code, tail=lambda _stream: complaint)
     nothing: Any = SimpleNamespace(name="web")
     ssh: Any = SimpleNamespace(run=lambda *_words, **_: answer)
     starter = Starter(nothing, nothing, ssh, nothing, nothing, 1.0)
-    plan: Any = SimpleNamespace(host=SimpleNamespace(name="web"))
 
-    done.append(str(starter._stands(plan, nothing, nothing)))
+    done.append(str(starter._stands(nothing, nothing)))
 
     assert done == does
-
-
-def test_server_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to do about a machine that runs on without its ssh server is said."""
-
-    def wait() -> None:
-        message = "web has not booted within 1 s"
-        raise DeadlineError(message)
-
-    nothing: Any = SimpleNamespace(name="web")
-    monkeypatch.setattr(Starter, "_watch", lambda *_: SimpleNamespace(wait=wait))
-    starter = Starter(nothing, nothing, nothing, nothing, nothing, 1.0)
-
-    with pytest.raises(ToolboxError, match="web runs, but its ssh server") as caught:
-        starter._until_up(nothing, nothing)
-
-    assert "invoke sim.console web" in str(caught.value.hint)

@@ -34,8 +34,8 @@ POLL_SECONDS = 0.5
 OWN_POLL_SECONDS = 0.05
 LOGIN_SECONDS = 60.0
 SHUTDOWN_SECONDS = 90.0
-LAST_SECONDS = 20.0
-"""How long a shutdown may go on after the ssh server has ended."""
+SILENT_SECONDS = 120.0
+"""How long a machine that runs may take without an ssh server until it is off, or up again."""
 RUNNING, PAUSED = "running", "paused"
 OFF = ("", "shut off", "crashed")
 """libvirt's words for a domain that has no QEMU; nothing stands for no domain."""
@@ -197,6 +197,9 @@ def goes_off(hypervisor: Hypervisor, name: str, endpoint: Endpoint, *, silent: b
 
     Returns:
         Whether it is off; one whose server does not end has its power cut.
+
+    Raises:
+        ToolboxError: It runs, and its server stays silent.
     """
 
     def off(last: bool) -> bool | None:  # noqa: FBT001 - the signature of a check
@@ -204,12 +207,16 @@ def goes_off(hypervisor: Hypervisor, name: str, endpoint: Endpoint, *, silent: b
         if hypervisor.state(name) != RUNNING:
             return True
         greets = answers(endpoint.address, endpoint.port)
-        if silent and (greets or last):
+        if silent and greets:
             return False
         silent = not greets
-        return _cut(hypervisor, name) if last and not silent else None
+        if last and silent:
+            message = f"{endpoint.name} runs, but its ssh server does not answer"
+            look, anew = f"invoke sim.console {endpoint.name}", "invoke sim --fresh"
+            raise ToolboxError(message, hint=f"look at it: {look}; make it anew: {anew}")
+        return _cut(hypervisor, name) if last else None
 
-    deadline = LAST_SECONDS if silent else SHUTDOWN_SECONDS
+    deadline = SILENT_SECONDS if silent else SHUTDOWN_SECONDS
     return until(off, deadline=deadline, interval=POLL_SECONDS, what=f"{name} to go down")
 
 

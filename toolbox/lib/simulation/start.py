@@ -11,7 +11,7 @@ from threading import Event, Semaphore
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core import parallel
-from toolbox.lib.core.errors import DeadlineError, ToolboxError
+from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.steps import note
 from toolbox.lib.machine import accel
 from toolbox.lib.reconfigure.desire.ignition import derive
@@ -38,8 +38,6 @@ INTERRUPT_SECONDS = 0.2
 STOPPING = "stopping"
 BOOTING = ("initializing", "starting")
 """systemd's words for a system that goes down, and for one that comes up."""
-PATIENCE_SECONDS = 120.0
-"""How long a machine that runs already may take until it answers."""
 MADE, WARM, RESUMED, STARTED, UNCHANGED = "made", "warm", "resumed", "started", "unchanged"
 CHANGED = "changed"
 
@@ -143,7 +141,7 @@ class Starter:
         name, known = item.host.name, item.record
         domain = item.domain(self.where)
         action = _action(item, self.hypervisor.state(domain.name))
-        if action == UNCHANGED and not self._stands(item, domain, endpoint):
+        if action == UNCHANGED and not self._stands(domain, endpoint):
             action = STARTED
         phases: tuple[boot.PhaseTime, ...] = ()
         if action != UNCHANGED:
@@ -166,9 +164,9 @@ class Starter:
             phases,
         )
 
-    def _stands(self, item: Plan, domain: Domain, endpoint: Endpoint) -> bool:
+    def _stands(self, domain: Domain, endpoint: Endpoint) -> bool:
         """Tell whether a running machine is up, and not off by now; wait for one or the other."""
-        name = item.host.name
+        name = endpoint.name
         asked = self.ssh.run(name, "systemctl is-system-running", timeout=60, check=False)
         state = asked.text.strip()
         nobody = found_nobody(asked.exit_code, asked.tail("stderr"))
@@ -179,32 +177,20 @@ class Starter:
             if boot.goes_off(self.hypervisor, domain.name, endpoint, silent=nobody):
                 return False
         if nobody or state in {STOPPING, *BOOTING}:
-            self._until_up(domain, endpoint)
+            self._watched(domain, endpoint).wait()
         return True
 
-    def _until_up(self, domain: Domain, endpoint: Endpoint) -> None:
-        """Wait for a machine that boots by itself."""
-        watched = self._watch(domain, endpoint, min(self.deadline, PATIENCE_SECONDS))
-        try:
-            watched.wait()
-        except DeadlineError as error:
-            message = f"{endpoint.name} runs, but its ssh server does not answer"
-            hint = (
-                f"look at it: invoke sim.console {endpoint.name}; make it anew: invoke sim --fresh"
-            )
-            raise ToolboxError(message, hint=hint) from error
-
-    def _watch(self, domain: Domain, endpoint: Endpoint, deadline: float) -> boot.Boot:
+    def _watched(self, domain: Domain, endpoint: Endpoint) -> boot.Boot:
         start = domain.console.stat().st_size if domain.console.exists() else 0
         return boot.Boot(
-            self.hypervisor, domain, endpoint, self.ssh, start, deadline, self.interrupted
+            self.hypervisor, domain, endpoint, self.ssh, start, self.deadline, self.interrupted
         )
 
     def _begin(
         self, item: Plan, domain: Domain, endpoint: Endpoint, action: str
     ) -> tuple[str, str, tuple[boot.PhaseTime, ...]]:
         """Start a machine and wait; return what `_start` does, and the phases of its boot."""
-        watched = self._watch(domain, endpoint, self.deadline)
+        watched = self._watched(domain, endpoint)
         watched.check_interrupt()
         done, base = self._start(item, watched, action)
         return done, base, watched.wait()

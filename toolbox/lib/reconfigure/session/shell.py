@@ -23,6 +23,7 @@ from toolbox.lib.core.files import runtime_dir
 from toolbox.lib.core.run import spawn
 from toolbox.lib.core.scratch import scratch
 from toolbox.lib.core.steps import note
+from toolbox.lib.core.wait import until
 from toolbox.lib.transport.ssh import found_nobody
 
 if TYPE_CHECKING:
@@ -58,13 +59,11 @@ class SessionCut(ToolboxError):
 
 
 class NoSession(SessionCut):
-    """There is no session with a machine; nothing was begun there.
+    """There is no session with a machine; nothing was begun there."""
 
-    Attributes:
-        nobody: Whether nobody was found, which may change, as with a machine that boots.
-    """
 
-    nobody = False
+class Nobody(NoSession):
+    """Nobody was found at a machine's address, which may change, as with one that boots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +148,25 @@ class Session:
 
     def _answer(self, request: bytes, mark: bytes, deadline: float) -> _Answer:
         """Return the whole answer to a request; connect again where nobody was found."""
-        began = time.monotonic()
         told = False
-        while True:
+
+        def attempt(last: bool) -> _Answer | None:  # noqa: FBT001 - the signature of a check
+            nonlocal told
             answer = _Answer(mark, greeted=self.listens)
             try:
                 self._exchange(request, answer, time.monotonic() + deadline)
-            except NoSession as error:
-                if not error.nobody or time.monotonic() - began >= self.patience:
+            except Nobody:
+                if last:
                     raise
                 if not told:
                     note(f"{self.name} does not answer; waiting for it, as it may be booting")
-                told = True
-                time.sleep(AGAIN_SECONDS)
-                self.process = None
-            else:
-                self.listens = True
-                return answer
+                told, self.process = True, None
+                return None
+            self.listens = True
+            return answer
+
+        what = f"{self.name} to answer"
+        return until(attempt, deadline=self.patience, interval=AGAIN_SECONDS, what=what)
 
     def _exchange(self, request: bytes, answer: _Answer, end: float) -> None:
         """Send a request while what is said is read, until the answer is whole."""
@@ -206,9 +207,9 @@ class Session:
         if answer.greeted:
             message = f"the connection to {self.name} ended{told}"
             raise SessionCut(message, hint="what was begun there goes on; once more finishes it")
-        error = NoSession(f"there is no session with {self.name}{told}", hint=_hint(told))
-        error.nobody = found_nobody(self._code(), told)
-        raise error
+        kind = Nobody if found_nobody(self._code(), told) else NoSession
+        message = f"there is no session with {self.name}{told}"
+        raise kind(message, hint=_hint(told))
 
     def _code(self) -> int | None:
         """Return the exit code of a shell whose output has ended."""
