@@ -31,6 +31,9 @@ CONSOLE = "/dev/console"
 MODULES = "overlay bridge veth nf_tables nft_ct nft_nat nft_masq nft_fib_inet nft_chain_nat"
 """What a first container needs of the kernel, which looks for one after the other then."""
 
+CONTAINERS = "/usr/bin/podman /usr/bin/conmon /usr/bin/crun /usr/lib/podman/netavark /usr/sbin/nft"
+"""What starts a first container; read from an emulated disk it takes longer than to be run."""
+
 WAIT = f"""\
 until [ "$(dd if={RAW} bs={len(FIRST_LINE)} count=1 2>/dev/null)" = "{FIRST_LINE}" ]; do
     sleep 0.05
@@ -43,6 +46,7 @@ PREPARE = f"""\
 modprobe -a qemu_fw_cfg {MODULES} 2>/dev/null || [ -r {RAW} ]
 systemctl daemon-reexec
 systemd-run --quiet --collect --unit={UNIT} sh -c {shlex.quote(WAIT)}
+ldd {CONTAINERS} | grep -o '/[^ :]*' | sort -u | xargs cat >/dev/null
 sync
 """
 # Reason: what keeps a machine id in mind reads it anew only when it starts anew; the journal names
@@ -55,7 +59,7 @@ umask 077
 set -- {words}
 trap 'echo "infra-toolbox: $2 failed"' EXIT
 date --utc --set="@$7" >/dev/null
-old=$(cat /etc/machine-id)
+read -r old </etc/machine-id
 printf '%s\\n' "$2" >/etc/machine-id
 printf '%s\\n' "$1" >/etc/hostname
 hostname "$1"
@@ -68,11 +72,13 @@ rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
 printf '%s\\n' "$3" >/etc/ssh/ssh_host_ed25519_key
 printf '%s\\n' "$4" >/etc/ssh/ssh_host_ed25519_key.pub
 chmod 644 /etc/ssh/ssh_host_ed25519_key.pub
-kill -HUP "$(cat /run/sshd.pid)"
+read -r sshd </run/sshd.pid
+kill -HUP "$sshd"
 printf '%s\\n' "$5" >/home/core/.ssh/authorized_keys.d/ignition
 for pair in $6; do
     for address in /sys/class/net/*/address; do
-        [ "$(cat "$address")" = "${{pair%=*}}" ] || continue
+        read -r there <"$address"
+        [ "$there" = "${{pair%=*}}" ] || continue
         device=${{address%/address}}
         ip link set dev "${{device##*/}}" address "${{pair#*=}}"
     done
