@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.machine, pytest.mark.smoke, pytest.mark.timeout(900)]
 
+HELLO = "localhost/infra-toolbox-hello:latest"
 PROVEN = {
     "boot_id",
     "system_running",
@@ -93,6 +94,29 @@ def test_ssh_passes_words_and_exit_code(sandbox: Sandbox, first: dict[str, Any])
     told = sandbox.invoke("sim.ssh", "hello", "--", "printf '%s|' 'a b' c; exit 7")
 
     assert (told.code, told.out) == (7, "a b|c|")
+
+
+def test_person_runs_a_container(sandbox: Sandbox, first: dict[str, Any]) -> None:
+    """A user's podman starts a container that has a network, from an image of the guest's."""
+    assert first
+    store = "additionalimagestore=/usr/share/infra-toolbox/images"
+    run = f"podman --storage-opt {store} run --rm --entrypoint /bin/busybox {HELLO} ip -o link"
+
+    told = sandbox.invoke("sim.ssh", "hello", "--", run)
+
+    assert told.code == 0, told.err
+    # Reason: pasta gives the container's card the name of the machine's.
+    assert {line.split()[1] for line in told.out.splitlines()} == {"lo:", "enp1s0:"}
+
+
+def test_devices_of_modules(sandbox: Sandbox, first: dict[str, Any]) -> None:
+    """Devices whose modules are loaded by opening them are there, such as a loop device's."""
+    assert first
+    use = "truncate -s 1M disk && sudo losetup --find --show disk && sudo losetup --detach-all"
+
+    told = sandbox.invoke("sim.ssh", "hello", "--", f"cd /var/tmp && {use}")
+
+    assert told.out == "/dev/loop0\n", told.err
 
 
 def test_wrong_host_key_is_refused(sandbox: Sandbox, first: dict[str, Any]) -> None:
