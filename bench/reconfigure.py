@@ -13,9 +13,9 @@ call before; `connecting` is a call that changes nothing and has to make a new o
 `salt` compares a change of one file, from looking to the end, with Salt on the same machine that is
 asked for the state of everything (``salt-call state.apply test=True``), over held connections.
 `warm` is a new machine with a config of files and units, from a generic one that has booted, up to
-checked; `example` the same with the shipped config, whose container's image the machine has to
-unpack before it starts it. With `--hosts` so many machines are made that way, and a file is
-changed on all of them and on one; `up` is what making them took.
+checked; `example` the same with the shipped config, which starts a container as well. With
+`--hosts` so many machines are made that way, and a file is changed on all of them and on one; `up`
+is what making them took.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ QUADLET = """\
         inline: |
           # quadlet in turn 0
           [Container]
-          Image=hello.image
+          Image=localhost/infra-toolbox-hello:latest
           Network=none
           StopTimeout=1
 
