@@ -58,7 +58,7 @@ def _nothing_runs(sandbox: Sandbox) -> None:
             "local: hello.container",
             "local: nowhere",
             1,
-            ["hosts/hello/hello.bu:25", "nowhere"],
+            ["hosts/hello/hello.bu:16", "nowhere"],
         ),
         (SETTINGS, "memory:", "memry:", 2, ["hosts/hello.yaml:3", "did you mean memory"]),
     ],
