@@ -126,6 +126,9 @@ class Machine:
         refused = (
             # Reason: in what is no folder, or a link of the config itself, nothing can be.
             any(self.tree[it].kind is not Kind.DIRECTORY and it != "/opt" for it in parents),
+            # Reason: the folders of what is made are there by then, also those that no list names.
+            node.kind is not Kind.DIRECTORY
+            and any(it.startswith(f"{node.path}/") for it in self.tree),
             found is not None and found.kind is not node.kind,
             is_hard and (found is not None or other is None or other.kind is not Kind.FILE),
             node.kind is Kind.LINK and found is not None and found.target != node.target,

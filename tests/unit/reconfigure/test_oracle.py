@@ -134,6 +134,23 @@ def test_golden(site: Site, tmp_path: Path, path: Path) -> None:
 
 
 @pytest.mark.needs("ignition-apply")
+@pytest.mark.parametrize("after", [{"contents": {"source": "data:,x"}, "mode": 384}, {}])
+def test_hard_link_becomes_file(site: Site, tmp_path: Path, after: dict[str, Any]) -> None:
+    """A hard link that becomes a file is one of its own, with the same bytes as well."""
+    file = {"path": "/srv/f", "mode": 384, "contents": {"source": "data:,x"}}
+    link = {"path": "/srv/h", "target": "/srv/f", "hard": True}
+    head = {"ignition": {"version": "3.6.0"}}
+    parted = json.dumps(head | {"storage": {"files": [file, {"path": "/srv/h", **after}]}})
+    assert _ignited(parted, tmp_path / "ignited")
+
+    with site.session() as session:
+        _brought(session, json.dumps(head | {"storage": {"files": [file], "links": [link]}}))
+        _brought(session, parted)
+
+    assert site.tree() == tree(tmp_path / "ignited")
+
+
+@pytest.mark.needs("ignition-apply")
 @pytest.mark.timeout(900)
 @pytest.mark.needs("root")
 def test_generated(site: Site, tmp_path: Path) -> None:

@@ -268,6 +268,40 @@ def test_hard_links() -> None:
     assert _paths(machine.plan(mode)) == [("/srv/f", Change.CHANGED)]
 
 
+SAME = file("/srv/h", "one", mode=0o600)
+
+
+@pytest.mark.parametrize("after", [SAME, file("/srv/h", "one"), {"path": "/srv/h"}])
+@pytest.mark.parametrize("steps", [None, 0, 1])
+def test_hard_link_becomes_file(after: dict[str, Any], steps: int | None) -> None:
+    """It is made one of its own, also by the second of two applies, the first cut off."""
+    other = file("/srv/f", "one", mode=0o600)
+    links = [{"path": "/srv/h", "target": "/srv/f", "hard": True}]
+    linked, parted = read(storage(other, links=links)), read(storage(other, after))
+    anew, machine = Machine().ignite(parted), Machine().ignite(linked)
+    plan = machine.plan(parted)
+    assert [(item.path, item.clear) for item in plan.nodes] == [("/srv/h", True)]
+
+    machine.apply(plan, steps=steps)
+    machine.apply(machine.plan(parted))
+
+    assert machine.seen() == anew.seen()
+    assert machine.plan(parted).nothing
+
+
+def test_file_becomes_hard_link_cut_off() -> None:
+    """Where it was made and nobody has recorded that, going back makes it a file again."""
+    alone = read(storage(file("/srv/f", "one"), file("/srv/h", "one")))
+    links = [{"path": "/srv/h", "target": "/srv/f", "hard": True}]
+    machine, anew = Machine().ignite(alone), Machine().ignite(alone)
+
+    machine.apply(machine.plan(read(storage(file("/srv/f", "one"), links=links))), steps=1)
+    assert machine.seen() != anew.seen()
+    machine.apply(machine.plan(alone))
+
+    assert machine.seen() == anew.seen()
+
+
 def test_first_boot_only() -> None:
     """What takes effect at a first boot only is told, time and again, and nothing is done."""
     machine = Machine().ignite(read(storage(disks=[{"device": "/dev/vda"}])))

@@ -31,8 +31,9 @@ def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
         scene: The machine; findings about what is refused are added to it.
     """
     rewritten: set[str] = set()
+    owned: set[str] = set()
     for node in nodes:
-        change = _change(node, scene, rewritten)
+        change = _change(node, scene, rewritten, shared=_is_shared(node, scene, owned))
         if change is None:
             continue
         if change.clear:
@@ -42,11 +43,31 @@ def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
         yield change
 
 
-def _change(node: Node, scene: Scene, rewritten: set[str]) -> NodeChange | None:
+def _is_shared(node: Node, scene: Scene, owned: set[str]) -> bool:
+    """Tell whether a file's place holds a hard link, and add to the inodes that have an owner.
+
+    Args:
+        node: What is desired.
+        scene: The machine.
+        owned: Inodes of files that stand where they are desired.
+    """
+    found, was = scene.found(node.path), scene.placed.get(node.path)
+    if node.kind is not Kind.FILE or found is None or found.kind is not Kind.FILE:
+        return False
+    # Reason: what the record says is not enough where an apply was cut off, nor is the inode where
+    # the other one goes.
+    if found.inode in owned or (was is not None and was.kind == Kind.HARD_LINK):
+        return True
+    if found.inode:
+        owned.add(found.inode)
+    return False
+
+
+def _change(node: Node, scene: Scene, rewritten: set[str], *, shared: bool) -> NodeChange | None:
     found = scene.found(node.path)
     if _is_way(node, found, scene):
         return None
-    other = found is not None and found.kind is not _standing(node.kind)
+    other = shared or (found is not None and found.kind is not _standing(node.kind))
     wanted = _wanted(node, scene, found if not other else None, rewritten)
     if found and not other and not wanted.reasons:
         return None

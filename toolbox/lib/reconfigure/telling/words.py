@@ -67,7 +67,10 @@ def _facts(node: NodeChange) -> str:
     """Return what is to say about a path, on one line."""
     words: list[str] = [node.kind.value]
     if node.clear and node.was:
-        words = [f"{node.was.kind.value if node.was.kind else 'device'} becomes {node.kind.value}"]
+        before = node.was.kind.value if node.was.kind else "device"
+        # Reason: only what it shares with another one is cleared of a file for a file.
+        before = Kind.HARD_LINK.value if node.was.kind is node.kind else before
+        words = [f"{before} becomes {node.kind.value}"]
     if node.target is not None:
         words.append(f"to {_quoted(node.target)}")
     if node.mode is not None and node.change is not Change.REMOVED:

@@ -68,10 +68,13 @@ HARD = config(
             },
             file("/srv/tree/.hidden", b"*"),
             file("/srv/folder/inside", b"*"),
+            file("/srv/one", b"same", mode=0o600),
         ],
         "links": [
             {"path": "/srv/link", "target": "..//{{ nothing }}", "user": {"id": 33}},
             {"path": "/srv/hard", "target": "/srv/suid", "hard": True},
+            {"path": "/srv/same", "target": "/srv/one", "hard": True},
+            {"path": "/srv/silent", "target": "/srv/one", "hard": True},
         ],
     },
     systemd={
@@ -88,6 +91,9 @@ OTHER = config(
             file("/srv/binary", b"\x00", mode=0o644),
             file("/srv/link", b"a file now"),
             file("/srv/folder", b"a file now", overwrite=False),
+            file("/srv/one", b"same", mode=0o600),
+            file("/srv/same", b"same", mode=0o600),
+            {"path": "/srv/silent"},
             file("/srv/hard", b"alone now", mode=0o2711, user={"id": 0}, group={"id": 0}),
         ],
         "links": [{"path": "/srv/suid", "target": "/nowhere", "overwrite": True}],
