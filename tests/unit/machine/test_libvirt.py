@@ -11,24 +11,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolbox.lib.core import run
 from toolbox.lib.core.errors import DeadlineError, HabitatError, ProgramFailed
 from toolbox.lib.machine import libvirt
 from toolbox.lib.machine.libvirt import Hypervisor, connect, default_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import subprocess
+    from collections.abc import Callable, Iterator
 
 SESSION = "qemu+unix:///session?socket={}/infra-toolbox/libvirt/libvirt-sock"
 
 
 @pytest.fixture(autouse=True)
-def person(monkeypatch: pytest.MonkeyPatch, habitat: Path, tmp_path: Path) -> None:
+def person(monkeypatch: pytest.MonkeyPatch, habitat: Path, tmp_path: Path) -> Iterator[None]:
     """Be a person without a daemon, so that no test touches the machine's own."""
+    daemons: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(run, "_DETACHED", daemons)
     del habitat
     monkeypatch.setattr(libvirt, "VOLUME", tmp_path / "volume")
     monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     monkeypatch.setattr(pwd, "getpwuid", {4711: "ana", 0: "root"}.__getitem__)
+    yield
+    for daemon in daemons:
+        daemon.kill()
+        daemon.wait()
 
 
 def test_uri(monkeypatch: pytest.MonkeyPatch) -> None:
