@@ -302,6 +302,23 @@ def test_file_becomes_hard_link_cut_off() -> None:
     assert machine.seen() == anew.seen()
 
 
+@pytest.mark.parametrize("second", [file("/srv/b", mode=0o600), {"path": "/srv/b"}])
+def test_hard_links_of_others_stay(second: dict[str, Any]) -> None:
+    """What the image has linked keeps its bytes, where a config says only whose it is."""
+    desired = read(storage(file("/srv/a", mode=0o600), second))
+    machine, anew = Machine(), Machine()
+    for each in (machine, anew):
+        each.tree["/srv/a"] = each.tree["/srv/b"] = Entry(Kind.FILE, data=b"theirs")
+    anew.ignite(desired)
+    assert anew.plan(desired).nothing
+
+    plan = machine.plan(desired)
+    assert not any(item.clear or item.contents for item in plan.nodes)
+    machine.apply(plan)
+
+    assert machine.seen() == anew.seen()
+
+
 def test_first_boot_only() -> None:
     """What takes effect at a first boot only is told, time and again, and nothing is done."""
     machine = Machine().ignite(read(storage(disks=[{"device": "/dev/vda"}])))

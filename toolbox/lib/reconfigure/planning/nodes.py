@@ -13,7 +13,7 @@ from toolbox.lib.reconfigure.planning.appending import appended, silent
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from toolbox.lib.reconfigure.desire.blob import Blob
     from toolbox.lib.reconfigure.desire.state import Node, Remote
@@ -31,9 +31,9 @@ def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
         scene: The machine; findings about what is refused are added to it.
     """
     rewritten: set[str] = set()
-    owned: set[str] = set()
+    written = _written(scene)
     for node in nodes:
-        change = _change(node, scene, rewritten, shared=_is_shared(node, scene, owned))
+        change = _change(node, scene, rewritten, shared=_is_shared(node, scene, written))
         if change is None:
             continue
         if change.clear:
@@ -43,24 +43,32 @@ def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
         yield change
 
 
-def _is_shared(node: Node, scene: Scene, owned: set[str]) -> bool:
-    """Tell whether a file's place holds a hard link, and add to the inodes that have an owner.
+def _written(scene: Scene) -> dict[str, str]:
+    """Return the inodes that we have written, each with the path that it was written for."""
+    inodes: dict[str, str] = {}
+    for path, was in scene.placed.items():
+        found = scene.survey.nodes.get(path)
+        ours = was.kind == Kind.FILE and was.digest
+        if ours and found and found.inode and was.digest == found.digest:
+            inodes.setdefault(found.inode, path)
+    return inodes
+
+
+def _is_shared(node: Node, scene: Scene, written: Mapping[str, str]) -> bool:
+    """Tell whether a hard link of ours stands where a file shall be.
 
     Args:
         node: What is desired.
         scene: The machine.
-        owned: Inodes of files that stand where they are desired.
+        written: Inodes that we have written, each with its path.
     """
     found, was = scene.found(node.path), scene.placed.get(node.path)
     if node.kind is not Kind.FILE or found is None or found.kind is not Kind.FILE:
         return False
-    # Reason: what the record says is not enough where an apply was cut off, nor is the inode where
-    # the other one goes.
-    if found.inode in owned or (was is not None and was.kind == Kind.HARD_LINK):
-        return True
-    if found.inode:
-        owned.add(found.inode)
-    return False
+    # Reason: where an apply was cut off the record does not say so, but the inode does. One that
+    # we have not written may be shared by the image's own files, and those stay as they are.
+    is_link = was is not None and was.kind == Kind.HARD_LINK
+    return is_link or written.get(found.inode, node.path) != node.path
 
 
 def _change(node: Node, scene: Scene, rewritten: set[str], *, shared: bool) -> NodeChange | None:
