@@ -15,7 +15,7 @@ from unittest.mock import patch
 from toolbox.lib.reconfigure.desire import ignition
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
-from toolbox.lib.reconfigure.history import pending, record
+from toolbox.lib.reconfigure.history import intent, pending, record
 from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.look.survey import Account, Found, Survey, UnitFacts
 from toolbox.lib.reconfigure.planning.decision import decide
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolbox.lib.reconfigure.desire.state import DesiredState, Node
+    from toolbox.lib.reconfigure.history.intent import Intent
     from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.planning.plan import NodeChange, Plan
 
@@ -81,7 +82,7 @@ class Machine:
 
     tree: dict[str, Entry] = field(default_factory=image)
     record: Record | None = None
-    intent: Record | None = None
+    intent: Intent | None = None
     pending: tuple[str, ...] = ()
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=lambda: {"root": 0, "wheel": 10})
@@ -157,7 +158,6 @@ class Machine:
         known = self._known()
         listed = record.listing(known).splitlines() if known else ()
         asked = {*ignition.paths(desired), *listed}
-        asked |= pending.read(self.pending).made
         nodes = {path: self.tree[path].found() for path in asked if path in self.tree}
         given = image()
         originals = {
@@ -176,11 +176,11 @@ class Machine:
         return replace(whole, **facts)
 
     def _known(self) -> Record | None:
-        """Return what was put there, with what an apply that was cut off has begun."""
-        if self.intent is None or self.record is None:
-            return self.record or self.intent
-        nodes = {**self.intent.nodes, **self.record.nodes}
-        return replace(self.record, config="", nodes=nodes)
+        """Return what was put there, with what an apply that was cut off has put there."""
+        if self.intent is None:
+            return self.record
+        stands = {path: entry.found().facts for path, entry in self.tree.items()}
+        return intent.reached(self.intent, self.record, stands)
 
     def plan(self, desired: DesiredState, **facts: Any) -> Plan:
         """Decide what has to be done so that it is as desired.
@@ -201,7 +201,10 @@ class Machine:
 
     def apply(self, plan: Plan, *, steps: int | None = None) -> None:
         """Carry out a plan as an engine does, or only its first steps."""
-        self.pending, self.intent = pending.lines(plan.pending), plan.record
+        assert plan.record or plan.nothing
+        self.pending = pending.lines(plan.pending)
+        if plan.record:
+            self.intent = intent.of(plan.record, plan.stood, self._known())
         for change in plan.nodes[:steps]:
             self._change(change)
         if steps is not None:

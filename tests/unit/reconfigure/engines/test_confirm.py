@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Site
 
@@ -35,7 +37,11 @@ BEFORE: dict[str, Any] = {
             {"path": "/etc/goes/deep", "contents": {"source": "data:,goes"}},
             {"path": "/etc/kind/in", "contents": {"source": "data:,inside"}},
         ],
-        "links": [{"path": "/etc/link", "target": "x"}],
+        "links": [
+            {"path": "/etc/link", "target": "x"},
+            {"path": "/etc/parts", "target": "/etc/x", "hard": True},
+            {"path": "/etc/stays", "target": "/etc/x", "hard": True},
+        ],
     }
 }
 AFTER: dict[str, Any] = {
@@ -44,8 +50,12 @@ AFTER: dict[str, Any] = {
             {"path": "/etc/x", "mode": 0o600, "contents": {"source": "data:,after"}},
             {"path": "/etc/comes/deep", "contents": {"source": "data:,comes"}},
             {"path": "/etc/kind", "overwrite": True, "contents": {"source": "data:,file"}},
+            {"path": "/etc/parts", "mode": 0o640, "contents": {"source": "data:,before"}},
         ],
-        "links": [{"path": "/etc/link", "target": "elsewhere"}],
+        "links": [
+            {"path": "/etc/link", "target": "elsewhere"},
+            {"path": "/etc/stays", "target": "/etc/x", "hard": True},
+        ],
     }
 }
 
@@ -70,6 +80,13 @@ def _apply(site: Site, connect: confirm.Connect) -> ChangeReport:
         return replace(engine, connect=connect).apply(plan)
 
 
+@contextmanager
+def _fails() -> Iterator[Session]:
+    message = "no route to host"
+    raise ToolboxError(message)
+    yield  # type: ignore[unreachable]
+
+
 def test_confirmed(site: Site) -> None:
     """What a new connection confirms stays, and nothing waits for it any more."""
     site.bring(BEFORE)
@@ -89,13 +106,7 @@ def test_unconfirmed(site: Site) -> None:
     before = site.tree()
     record = (site.root / "var/lib/infra-toolbox/record.json").read_text()
 
-    @contextmanager
-    def fails() -> Iterator[Session]:
-        message = "no route to host"
-        raise ToolboxError(message)
-        yield  # type: ignore[unreachable]
-
-    report = _apply(site, fails)
+    report = _apply(site, _fails)
 
     assert not report.ok
     assert "no route to host" in report.undone
@@ -104,6 +115,35 @@ def test_unconfirmed(site: Site) -> None:
     assert not site.left()
     assert (site.root / "var/lib/infra-toolbox/record.json").read_text() == record
     assert site.bring(BEFORE) is None
+
+
+def test_unconfirmed_after_one_that_was_cut_off(site: Site, tmp_path: Path) -> None:
+    """What is taken back leaves known what the one before it had begun, wherever that ended."""
+    other: dict[str, Any] = {
+        "storage": {
+            "files": [
+                {"path": "/srv/other", "contents": {"source": "data:,other"}},
+                {"path": "/etc/x", "contents": {"source": "data:,other"}},
+            ],
+            "links": [{"path": "/srv/joins", "target": "/etc/x", "hard": True}],
+        }
+    }
+    site.bring(BEFORE)
+    before, pristine, told = site.tree(), tmp_path / "pristine", tmp_path / "points"
+    shutil.copytree(site.root, pristine, symlinks=True)
+    site.bring(other, INFRA_FAULT="list", INFRA_FAULT_LIST=str(told))
+    points = [line.removeprefix("# ") for line in told.read_text().splitlines()]
+    for point in points[::8]:
+        shutil.rmtree(site.root)
+        shutil.copytree(pristine, site.root, symlinks=True)
+        with suppress(ToolboxError):
+            site.bring(other, INFRA_FAULT=f"{point}:power")
+
+        assert _apply(site, _fails).undone, point
+        site.bring(BEFORE)
+
+        assert site.tree() == before, point
+        assert not site.left(), point
 
 
 def test_nobody_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

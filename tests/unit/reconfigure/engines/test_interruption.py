@@ -35,8 +35,12 @@ BEFORE: dict[str, Any] = {
             {"path": "/etc/grows", "append": [source("one\n")]},
             {"path": "/srv/kind", "overwrite": True, "contents": source("a file")},
             {"path": "/srv/folder/inside", "contents": source("of a folder that goes")},
+            {"path": "/srv/joins", "contents": source("after")},
         ],
-        "links": [{"path": "/etc/link", "target": "changes"}],
+        "links": [
+            {"path": "/etc/link", "target": "changes"},
+            {"path": "/srv/parts", "target": "/etc/changes", "hard": True},
+        ],
     }
 }
 AFTER: dict[str, Any] = {
@@ -48,11 +52,13 @@ AFTER: dict[str, Any] = {
             {"path": "/etc/grows", "append": [source("two\n")]},
             {"path": "/srv/kind/inside", "contents": source("of a folder")},
             {"path": "/srv/folder", "contents": source("a file now")},
+            {"path": "/srv/parts", "contents": source("before")},
         ],
         "directories": [{"path": "/srv/kind", "overwrite": True, "mode": 0o750}],
         "links": [
             {"path": "/etc/link", "target": "elsewhere"},
             {"path": "/opt/hard", "target": "/etc/changes", "hard": True},
+            {"path": "/srv/joins", "target": "/etc/changes", "hard": True},
         ],
     },
     "systemd": {"units": [{"name": "masked.service", "mask": True}]},

@@ -68,8 +68,9 @@ def test_nothing_secret_is_remembered() -> None:
 def test_listing() -> None:
     """The paths of records stand on a line each; what would be two lines is left out."""
     one = record.of(read(storage(file("/srv/b", ""))), generation=0)
-    other = record.of(read(storage(file("/srv/a", ""), file("/srv/c\nd", ""))), generation=0)
-    assert record.listing(one, other) == "/srv\n/srv/a\n/srv/b\n"
+    links = [{"path": "/srv/a", "target": "/etc/own", "hard": True}]
+    other = record.of(read(storage(file("/srv/c\nd", ""), links=links)), generation=0)
+    assert record.listing(one, other) == "/etc/own\n/srv\n/srv/a\n/srv/b\n"
 
 
 @pytest.mark.parametrize(

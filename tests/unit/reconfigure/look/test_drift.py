@@ -40,6 +40,16 @@ def test_nothing() -> None:
     assert _drift(Machine()) == ()
 
 
+def test_hard_link_to_a_file_of_the_image() -> None:
+    """It is as it was put there also for who asks with a config that does not name it."""
+    links = [{"path": "/srv/h", "target": "/etc/own", "hard": True}]
+    machine = Machine().ignite(read(storage(links=links)))
+    assert drift.of(machine.survey(read({}))) == ()
+    machine.tree["/etc/own"] = Entry(Kind.FILE, 0o600, data=b"of the image\n")
+    told = drift.of(machine.survey(read({})))
+    assert [(it.what, it.reasons) for it in told] == [("/srv/h", ("target",))]
+
+
 def _moved(machine: Machine) -> None:
     machine.tree["/srv/l"].target = "e"
 

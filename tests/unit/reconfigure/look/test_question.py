@@ -15,9 +15,10 @@ from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.core.secret import Secret
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import DesiredState, Kind, Node, Unit, User
+from toolbox.lib.reconfigure.history import intent as intents
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.history.record import Placed, Record
-from toolbox.lib.reconfigure.look import answer, question
+from toolbox.lib.reconfigure.look import question
 from toolbox.lib.reconfigure.session.shell import Reply
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ def test_what_was_put_there(site: Site) -> None:
     _put(site, "/etc/infra-toolbox/config.sha256", b"sha256-a\n")
 
     before = _seen(site)
-    _put(site, f"{home}/intent", records.dump(begun).encode())
-    _put(site, f"{home}/intent.paths", b"/etc/begun\n/etc/recorded\n")
+    intent = intents.of(begun, {"/etc/begun": "", "/etc/recorded": ""}, record)
+    _put(site, f"{home}/intent", intents.dump(intent).encode())
+    _put(site, f"{home}/intent.paths", intents.listing(intent).encode())
     _put(site, f"{home}/pending", b"restart b.service\n")
     after = _seen(site)
 
@@ -165,15 +167,6 @@ def test_change_that_was_cut_off_at_its_beginning(site: Site) -> None:
     _put(site, "/var/lib/infra-toolbox/intent", b"")
 
     assert _seen(site).record is None
-
-
-def test_first_change_that_was_cut_off() -> None:
-    """Where nothing was recorded before, what was begun is known, as of no generation."""
-    begun = Record(1, "sha256-b", nodes={"/etc/begun": Placed("file")})
-
-    joined = answer.joined(None, begun, {})
-
-    assert (joined.generation, joined.config, joined.nodes) == (-1, "", begun.nodes)
 
 
 def test_originals(site: Site) -> None:

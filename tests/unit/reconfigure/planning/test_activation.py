@@ -139,6 +139,22 @@ def test_a_mask_of_the_image_comes_back() -> None:
     assert machine.plan(read({}, "b")).nothing
 
 
+def test_a_mask_of_the_image_comes_back_though_cut_off() -> None:
+    """It is the image's again as soon as it is back, and the next apply leaves it there."""
+    path = "/etc/systemd/system/cron.service"
+    machine = Machine(units={"cron.service": UnitFacts("masked", "inactive", "masked")})
+    machine.tree[path] = Entry(Kind.LINK, target="/dev/null")
+    machine.apply(machine.plan(read(_config(_unit("cron.service", mask=False)), "a")))
+    machine.units["cron.service"] = RUNS
+
+    back = machine.plan(read({}, "b"))
+    machine.apply(back, steps=len(back.nodes))
+    machine.apply(machine.plan(read({}, "b")))
+
+    assert machine.tree[path].target == "/dev/null"
+    assert machine.plan(read({}, "b")).nothing
+
+
 def test_a_mask_does_not_take_what_came_instead() -> None:
     """What somebody put where the image had its mask stays."""
     units = {"cron.service": UnitFacts("masked", "inactive", "masked")}

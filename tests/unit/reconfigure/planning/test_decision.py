@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.reconfigure.model import NOW, Machine, RefusedError, file, read
+from tests.unit.reconfigure.model import NOW, Entry, Machine, RefusedError, file, read
+from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.planning.decision import decide
 from toolbox.lib.reconfigure.planning.plan import Change
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 FREE = ("/etc/a", "/etc/a/b", "/etc/a/b/c", "/etc/d", "/srv/x", "/srv/x/y", "/var/z", "/srv/w")
 TAKEN = ("/etc/own", "/etc/own.d", "/etc/own.d/x", "/etc/own.link", "/opt/me")
+ALONE = ("/etc/d", "/srv/x", "/var/z", "/srv/w")
+"""Paths in which a file of others can stand."""
+
 MODES = st.sampled_from([None, 0o600, 0o644, 0o755, 0o4755, 0o1777, 0])
 OWNERS = st.sampled_from([None, {"id": 0}, {"id": 7}, {"name": "root"}])
 TEXTS = st.sampled_from([None, "", "one\n", "two\n", "three", b"\0\xff"])
@@ -43,7 +47,7 @@ def _nodes(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
             if draw(st.booleans()):
                 node["append"] = [file(path, draw(st.sampled_from(["p\n", "q\n"])))["contents"]]
         elif kind in {"links", "hard"}:
-            node["target"] = draw(st.sampled_from(FREE)) if kind == "hard" else draw(LINKED)
+            node["target"] = draw(st.sampled_from(HARD)) if kind == "hard" else draw(LINKED)
             node["hard"] = kind == "hard"
             node.pop("user", None)
             node.pop("group", None)
@@ -52,6 +56,7 @@ def _nodes(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
     return nodes
 
 
+HARD = (*FREE, "/etc/own", "/etc/own.d/x")
 LINKED = st.sampled_from(["/etc/d", "x", "../nowhere"])
 
 
@@ -60,6 +65,11 @@ def _states(draw: st.DrawFn, name: str) -> DesiredState:
     lists: dict[str, Any] = {"files": [], "directories": [], "links": []}
     for kind, node in draw(_nodes()):
         lists[kind].append(node)
+    targets = {link["target"] for link in lists["links"] if link["hard"]}
+    for link in lists["links"]:
+        if link["path"] in targets:
+            # Reason: a link to what another one of the same config replaces is made only once.
+            link.pop("overwrite", None)
     return read({"storage": lists}, name)
 
 
@@ -141,6 +151,60 @@ def test_cut_off_and_again(one: DesiredState, other: DesiredState, steps: int) -
     assert machine.seen() == anew.seen()
     _follows(machine, one)
     assert machine.seen() == _ignited(one).seen()
+
+
+@LAWS
+@given(_states("a"), _states("b"), _states("c"), st.integers(0, 9), st.integers(0, 9))
+def test_cut_off_and_elsewhere(
+    one: DesiredState, other: DesiredState, third: DesiredState, steps: int, more: int
+) -> None:
+    """Wherever one or two applies were cut off, a third config and the first one leave nothing."""
+    machine, anew, _refused = _ignited(one), _ignited(third), _ignited(other)
+    before = machine.seen()
+    for cut in (machine, back := machine.copy()):
+        plan = cut.plan(other)
+        assume(not plan.errors)
+        cut.apply(plan, steps=steps)
+    _follows(back, one)
+    assert back.seen() == before
+
+    plan = machine.plan(third)
+    assume(not plan.errors)
+    machine.apply(plan, steps=more)
+    back = machine.copy()
+    _follows(machine, third)
+    assert machine.seen() == anew.seen()
+    _follows(back, one)
+    assert back.seen() == before
+
+
+@LAWS
+@given(st.sets(st.sampled_from(ALONE)), _states("a"), _states("b"), st.integers(0, 9))
+def test_what_is_of_others_stays(
+    theirs: set[str], one: DesiredState, other: DesiredState, steps: int
+) -> None:
+    """What an apply that was cut off has not replaced is there after another config, too."""
+    _ignited(other)
+    machine = Machine()
+    for path in theirs:
+        machine.tree[path] = Entry(Kind.FILE, 0o640, data=b"theirs")
+    try:
+        machine.ignite(one)
+    except RefusedError:
+        assume(condition=False)
+    before = machine.copy()
+    plan = machine.plan(other)
+    assume(not plan.errors)
+    machine.apply(plan, steps=steps)
+    stands = {path: it.inode for path, it in machine.tree.items()}
+    left = [path for path in theirs if stands.get(path) == before.tree[path].inode]
+
+    plan = machine.plan(one)
+    # Reason: what its hard link led to may be what has been replaced.
+    assume({it.code for it in plan.errors} != {"no-target"})
+    _follows(machine, one)
+
+    assert all(machine.tree[path].data == before.tree[path].data for path in left)
 
 
 @LAWS

@@ -302,6 +302,68 @@ def test_file_becomes_hard_link_cut_off() -> None:
     assert machine.seen() == anew.seen()
 
 
+@pytest.mark.parametrize("after", [SAME, file("/srv/h", "one"), {"path": "/srv/h"}])
+@pytest.mark.parametrize("steps", [None, 0, 1])
+def test_hard_link_to_what_others_made(after: dict[str, Any], steps: int | None) -> None:
+    """What a link of ours leads to is as it was, when a file follows it and when it comes back."""
+    linked = read(storage(links=[{"path": "/srv/h", "target": "/srv/f", "hard": True}]), "linked")
+    alone = read(storage(after), "alone")
+    machine = Machine()
+    machine.tree["/srv/f"] = Entry(Kind.FILE, 0o640, data=b"one")
+    for one, other in ((linked, alone), (alone, linked)):
+        anew, follows, returns = (machine.copy().ignite(it) for it in (other, one, one))
+        before = returns.seen()
+
+        for each in (follows, returns):
+            each.apply(each.plan(other), steps=steps)
+        follows.apply(follows.plan(other))
+        returns.apply(returns.plan(one))
+
+        assert follows.seen() == anew.seen()
+        assert returns.seen() == before
+
+
+@pytest.mark.parametrize("what", ["nothing", "goes", "is made", "is replaced"])
+def test_hard_link_to_what_will_not_be_there(what: str) -> None:
+    """It is refused before anything is done, as Ignition would not boot."""
+    links = [{"path": "/srv/h", "target": "/srv/f", "hard": True}]
+    machine, files = Machine(), []
+    if what == "goes":
+        machine.ignite(read(storage(file("/srv/f", "one"))))
+    elif what == "is made":
+        files = [file("/srv/f", "one")]
+    elif what == "is replaced":
+        links = [{**links[0], "target": "/etc/own.d/x"}]
+        links += [{"path": "/etc/own.d", "target": "own", "overwrite": True}]
+
+    plan = machine.plan(read(storage(*files, links=links), "b"))
+
+    assert _codes(plan) == ([] if what == "is made" else ["no-target"])
+
+
+NAMED = {
+    "not at all": {},
+    "for its mode": storage({"path": "/srv/b", "mode": 0o600}),
+    "as a link": storage(links=[{"path": "/srv/l", "target": "/srv/b", "hard": True}]),
+}
+
+
+@pytest.mark.parametrize("how", NAMED)
+@pytest.mark.parametrize("known", [True, False])
+def test_cut_off_before_it_took_the_place_of_others(how: str, *, known: bool) -> None:
+    """What it should have replaced, and has not, is none of ours."""
+    machine = Machine()
+    machine.tree["/srv/b"] = Entry(Kind.FILE, data=b"theirs")
+    if known:
+        machine.ignite(read({}))
+    replaced = read(storage(file("/srv/b", "ours", overwrite=True)), "b")
+
+    machine.apply(machine.plan(replaced), steps=0)
+    machine.apply(machine.plan(read(NAMED[how], "c")))
+
+    assert machine.tree["/srv/b"].data == b"theirs"
+
+
 @pytest.mark.parametrize("second", [file("/srv/b", mode=0o600), {"path": "/srv/b"}])
 def test_hard_links_of_others_stay(second: dict[str, Any]) -> None:
     """What the image has linked keeps its bytes, where a config says only whose it is."""

@@ -2,8 +2,8 @@
 # Carries out a change. common.sh, nodes.sh, accounts.sh and undo.sh stand before; behind stands the
 # change itself: JOB (folder with `bundle`, the bytes), PATIENCE, WHO, SINCE, BASE (generation that
 # must be there, or `none`), GENERATION, KEEP (how many of them stay), RECORD, INTENT, PATHS,
-# TOUCHED and PENDING (texts that are remembered), CONFIG, RELOAD (whether units are read anew), `body` (what is
-# done) and `places` (which removes what may be left beside what is written).
+# TOUCHED and PENDING (texts that are remembered), CONFIG, RELOAD (whether units are read anew),
+# `body` (what is done) and `places` (which removes what may be left beside what is written).
 #
 # What it says: `= NUMBER CODE BEGIN END` for each thing that was done, `! TEXT` before it.
 # Reason: common.sh sets them.
@@ -270,8 +270,8 @@ inner() {
     step
     sweep
     umask 077
-    intend
     arm
+    intend
     umask 022
     body
     umask 077

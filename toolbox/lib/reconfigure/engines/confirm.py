@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
+from toolbox.lib.reconfigure.desire.state import Kind
 from toolbox.lib.reconfigure.engines import job as jobs
 from toolbox.lib.reconfigure.planning.plan import Change
 from toolbox.lib.reconfigure.session.shell import COMMON, SessionCut
@@ -60,6 +61,7 @@ def arm(job: jobs.Job, plan: Plan, *, machine: bool, limit: int = LIMIT_SECONDS)
         saved.append(_saving("save_path", f"n{count}", node.path, depth))
         back.append(jobs.line(number, "restore_path", f"n{count}", node.path, depth, must=False))
     back.reverse()
+    back += _links(job, plan, number, saved)
     units = [UnitAction(item.unit, INVERSE[item.verb]) for item in plan.units] if machine else []
     job.saved += saved
     job.undo += [
@@ -68,6 +70,19 @@ def arm(job: jobs.Job, plan: Plan, *, machine: bool, limit: int = LIMIT_SECONDS)
         *_accounts(job, plan, number),
         *_effects(number, plan, units, machine=machine),
     ]
+
+
+def _links(job: jobs.Job, plan: Plan, number: int, saved: list[str]) -> list[str]:
+    """Let hard links be saved; return the lines that make them anew once their targets are back."""
+    changed = {node.path for node in plan.nodes}
+    placed = job.before.nodes if job.before else {}
+    lines = []
+    for count, (path, was) in enumerate(placed.items()):
+        if was.kind == Kind.HARD_LINK and {path, was.target} & changed:
+            saved.append(_saving("save_link", f"h{count}", path, was.target))
+            words = ("restore_link", f"h{count}", path, was.target)
+            lines.append(jobs.line(number, *words, must=False))
+    return lines
 
 
 def _effects(number: int, plan: Plan, units: list[UnitAction], *, machine: bool) -> Iterable[str]:

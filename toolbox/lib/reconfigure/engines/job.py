@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import secrets
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.engines.contract import Done
+from toolbox.lib.reconfigure.history import intent as intents
 from toolbox.lib.reconfigure.history import pending
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.session import lock
@@ -178,8 +179,7 @@ def script(plan: Plan, job: Job, patience: int) -> str:
     """
     record = plan.record
     assert record is not None  # noqa: S101 - what decide promises
-    begun = _begun(record, job.before)
-    touched = dict.fromkeys([*(node.path for node in plan.nodes), *begun.nodes])
+    begun = intents.of(record, plan.stood, job.before)
     values = {
         "ID": job.key,
         "LIMIT": "" if job.limit is None else str(job.limit),
@@ -192,9 +192,10 @@ def script(plan: Plan, job: Job, patience: int) -> str:
         "CONFIG": record.config,
         "RELOAD": "yes" if plan.reload else "",
         "RECORD": records.dump(record),
-        "INTENT": records.dump(begun),
+        "INTENT": intents.dump(begun),
+        "BACK": intents.dump(begun.undone) if begun.undone else "",
         "PATHS": records.listing(record),
-        "TOUCHED": _lines(path for path in touched if "\n" not in path),
+        "TOUCHED": intents.listing(begun),
         "PENDING": _lines(pending.lines(plan.pending)),
     }
     places = [f"leftover_at {shlex.quote(place)}" for place in job.places]
@@ -267,23 +268,6 @@ def _check(session: Session, reply: Reply) -> None:
 
 def _function(name: str, lines: Sequence[str]) -> str:
     return "\n".join((f"{name}() {{", *(lines or (":",)), "}"))
-
-
-def _begun(record: Record, before: Record | None) -> Record:
-    """Return all that is on a machine while it goes from one record to another."""
-    if before is None:
-        return record
-    # Reason: of a path that three changes name, what one that was cut off has put there is known
-    # nowhere else.
-    cut_off = not before.config
-    nodes = (record.nodes, before.nodes) if cut_off else (before.nodes, record.nodes)
-    return replace(
-        record,
-        nodes={**nodes[0], **nodes[1]},
-        units={**before.units, **record.units},
-        users={**before.users, **record.users},
-        groups={**before.groups, **record.groups},
-    )
 
 
 def _lines(words: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Taking a change back that nobody confirms over a new connection. What is needed for that is in
-# memory only. LIMIT (seconds; "" where nothing is taken back) and ID are set, and the functions
-# `save` and `undo` of the change itself.
+# memory only. LIMIT (seconds; "" where nothing is taken back), ID and BACK (what is begun still when
+# it is taken back, "" for nothing) are set, and the functions `save` and `undo` of the change itself.
 # Reason: the other scripts set them.
 # shellcheck disable=SC2154
 
@@ -18,7 +18,7 @@ arm() {
     step
     rm -rf "$UNDO"
     mkdir -p "$ARMED/state" && cp "$JOB/job.sh" "$ARMED/job.sh" || exit $FAILED
-    for item in "$STATE/record.json" "$STATE/paths" "$HASH"; do
+    for item in "$STATE/record.json" "$STATE/paths" "$STATE/pending" "$HASH"; do
         [ ! -f "$item" ] || cp -a "$item" "$ARMED/state/" || exit $FAILED
     done
     save || exit $FAILED
@@ -66,13 +66,19 @@ watch() {
     # Reason: nobody takes this back, so the home of a user that goes by it is not put aside.
     LIMIT=
     undo
-    for item in record.json paths; do
+    for item in record.json paths pending; do
         again "$item" "$STATE/$item"
     done
     again "${HASH##*/}" "$HASH"
     rmdir "${HASH%/*}" 2>/dev/null
-    rm -f "$STATE/generations/$GENERATION.json" "$STATE/pending" "$STATE/intent" \
-        "$STATE/intent.paths"
+    rm -f "$STATE/generations/$GENERATION.json"
+    if [ -n "$BACK" ]; then
+        umask 077
+        remember intent "$BACK"
+        remember intent.paths "$TOUCHED"
+    else
+        rm -f "$STATE/intent" "$STATE/intent.paths"
+    fi
     flush "$STATE"
     command -v logger >/dev/null && logger -t infra-toolbox "generation $GENERATION was not confirmed: undone"
     rm -rf "$UNDO"
@@ -129,6 +135,18 @@ restore_path() {
         if [ -d "$full" ] || [ -d "$saved" ]; then rm -rf "$full"; fi
         mv -fT "$tmp" "$full"
     fi
+}
+
+# NUMBER PATH TARGET: whether both are one file
+save_link() {
+    inside "$2"
+    link=$full
+    inside "$3"
+    [ ! "$link" -ef "$full" ] || : >"$ARMED/$1"
+}
+
+restore_link() {
+    [ ! -f "$ARMED/$1" ] || hard "$2" - "$3"
 }
 
 # NUMBER NAME: the keys of a user

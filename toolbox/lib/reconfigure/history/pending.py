@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
@@ -11,7 +11,6 @@ from toolbox.lib.reconfigure.units.actions import UnitAction, Verb
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAKES = "make"
 RUNS = "run"
 VERBS = {verb.value: verb for verb in Verb}
 BECAUSE = ("an apply that was cut off",)
@@ -24,12 +23,10 @@ class Pending:
     Attributes:
         actions: What had still to be done to units.
         commands: Programs that had still to be run.
-        made: Paths that it may have made, though no record names them.
     """
 
     actions: tuple[UnitAction, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
-    made: frozenset[str] = field(default=frozenset())
 
 
 def lines(left: Pending) -> tuple[str, ...]:
@@ -39,11 +36,10 @@ def lines(left: Pending) -> tuple[str, ...]:
         left: What it will do.
 
     Returns:
-        Lines ``VERB UNIT``, ``run PROGRAM …`` and ``make PATH``, each part quoted for a shell.
+        Lines ``VERB UNIT`` and ``run PROGRAM …``, each part quoted for a shell.
     """
     words: list[tuple[str, ...]] = [(action.verb.value, action.unit) for action in left.actions]
     words += [(RUNS, *command) for command in left.commands]
-    words += [(MAKES, path) for path in sorted(left.made)]
     return tuple(shlex.join(each) for each in words if not any("\n" in word for word in each))
 
 
@@ -51,7 +47,6 @@ def read(found: Iterable[str]) -> Pending:
     """Read such lines; those of another version are left out."""
     actions: list[UnitAction] = []
     commands: list[tuple[str, ...]] = []
-    made: set[str] = set()
     for line in found:
         try:
             verb, *words = shlex.split(line)
@@ -59,8 +54,6 @@ def read(found: Iterable[str]) -> Pending:
             continue
         if verb == RUNS and words:
             commands.append(tuple(words))
-        elif verb == MAKES and len(words) == 1:
-            made.add(words[0])
         elif verb in VERBS and len(words) == 1:
             actions.append(UnitAction(words[0], VERBS[verb], BECAUSE))
-    return Pending(tuple(actions), tuple(commands), frozenset(made))
+    return Pending(tuple(actions), tuple(commands))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolbox.lib.core.errors import ToolboxError
 from toolbox.lib.reconfigure.desire.blob import Blob
-from toolbox.lib.reconfigure.desire.state import UNITS
+from toolbox.lib.reconfigure.desire.state import UNITS, Kind
 from toolbox.lib.reconfigure.history.layout import is_base
 
 if TYPE_CHECKING:
@@ -194,16 +194,18 @@ def keepsakes(desired: DesiredState) -> tuple[Keepsake, ...]:
 
 
 def listing(*records: Record) -> str:
-    """Return the paths of records, one on a line, for a shell.
+    """Return the paths of records and what their hard links lead to, one on a line, for a shell.
 
     A path that holds the end of a line is left out, and so never removed by what reads this.
     """
-    paths = {path for record in records for path in record.nodes if "\n" not in path}
+    paths: set[str] = set()
     for record in records:
+        paths |= record.nodes.keys()
+        paths |= {item.target for item in record.nodes.values() if item.kind == Kind.HARD_LINK}
         # Reason: a mask that comes back must not take the place of something that was put there.
         unmasked = (name for name, words in record.units.items() if WAS_MASKED in words.split(","))
-        paths |= {f"{UNITS}/{name}" for name in unmasked if "\n" not in name}
-    return "".join(f"{path}\n" for path in sorted(paths))
+        paths |= {f"{UNITS}/{name}" for name in unmasked}
+    return "".join(f"{path}\n" for path in sorted(paths) if "\n" not in path)
 
 
 def dump(record: Record) -> str:

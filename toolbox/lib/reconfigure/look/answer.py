@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from toolbox.lib.reconfigure.desire.blob import Blob
 from toolbox.lib.reconfigure.desire.state import Kind
+from toolbox.lib.reconfigure.history import intent
 from toolbox.lib.reconfigure.history import record as records
 from toolbox.lib.reconfigure.look.survey import ORIGINALS, Account, Found, Survey, UnitFacts
 from toolbox.lib.reconfigure.session import sections
@@ -18,7 +18,7 @@ from toolbox.lib.reconfigure.session import sections
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolbox.lib.reconfigure.history.record import Placed, Record
+    from toolbox.lib.reconfigure.history.record import Record
     from toolbox.lib.reconfigure.session.sections import Sections
 
 KINDS = {
@@ -61,7 +61,6 @@ def read(
     facts = _text(said, "facts").split()
     known = {*asked, *_lines(said, "extra")}
     images = set(_lines(said, "originals"))
-    intent = "intent" in said
     return Survey(
         nodes={path: found for path, found in nodes.items() if path in known},
         originals={
@@ -73,7 +72,7 @@ def read(
         record=_record(said, nodes),
         pending=tuple(_lines(said, "pending")),
         # Reason: what was begun and not ended is not what the hash says.
-        config="" if intent else _text(said, "config").strip(),
+        config="" if "intent" in said else _text(said, "config").strip(),
         boot_id=facts[facts.index("boot") + 1] if "boot" in facts[:-1] else "",
         systemd="systemd" in facts,
         ostree="ostree" in facts,
@@ -197,48 +196,11 @@ def _record(said: Sections, nodes: Mapping[str, Found]) -> Record | None:
     if "intent" not in said:
         return known
     try:
-        begun = records.load(said["intent"])
+        begun = intent.load(said["intent"])
     except records.RecordError:
         # Reason: after a power cut it may be empty; then nothing else had been done.
         return known
-    return joined(known, begun, nodes)
-
-
-def joined(known: Record | None, begun: Record, nodes: Mapping[str, Found]) -> Record:
-    """Return the record of a machine on which a change was begun and not ended.
-
-    Args:
-        known: What was put there before that; None where there was nothing.
-        begun: What the change would have put there.
-        nodes: What stands there.
-
-    Returns:
-        All of it, with the generation that is there; -1 where there is none.
-    """
-    if known is None:
-        return replace(begun, generation=-1, config="")
-    # Reason: of a path that both name, it has to be known which of them has written it last.
-    done = {path: item for path, item in begun.nodes.items() if _stands(item, nodes.get(path))}
-    return replace(
-        known,
-        config="",
-        nodes={**begun.nodes, **known.nodes, **done},
-        units={**begun.units, **known.units},
-        users={**begun.users, **known.users},
-        groups={**begun.groups, **known.groups},
-    )
-
-
-def _stands(item: Placed, found: Found | None) -> bool:
-    """Tell whether a file or a link is what was put there."""
-    if found is None:
-        return False
-    if item.appended:
-        data = found.contents.reveal() if found.contents else b""
-        return Blob(data[-item.appended :]).digest == item.digest
-    if item.target:
-        return found.target == item.target
-    return bool(item.digest) and found.digest == item.digest
+    return intent.reached(begun, known, {path: found.facts for path, found in nodes.items()})
 
 
 def _units(text: str, asked: Sequence[str]) -> dict[str, UnitFacts]:

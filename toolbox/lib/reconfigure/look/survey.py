@@ -49,6 +49,13 @@ class Found:
     target: str | None = None
     contents: Blob | None = None
 
+    @property
+    def facts(self) -> str:
+        """What tells it from anything that is put in its place, also after another boot."""
+        # Reason: the number of a device may be another one then.
+        number = self.inode.rpartition(":")[2]
+        return f"{self.kind or 'other'} {number} {self.mode:o} {self.uid}:{self.gid}"
+
 
 @dataclass(frozen=True, slots=True)
 class UnitFacts:

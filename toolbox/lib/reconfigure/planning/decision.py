@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from toolbox.lib.reconfigure.desire.presets import parted
 from toolbox.lib.reconfigure.desire.state import MASK, UNITS, Kind
 from toolbox.lib.reconfigure.history import pending, record
-from toolbox.lib.reconfigure.history.record import Placed
 from toolbox.lib.reconfigure.planning import accounts, activation, nodes, removal, resumption, risk
 from toolbox.lib.reconfigure.planning.owners import owners
-from toolbox.lib.reconfigure.planning.plan import Plan
+from toolbox.lib.reconfigure.planning.plan import Change, Plan
 from toolbox.lib.reconfigure.planning.scene import Scene
 from toolbox.lib.reconfigure.planning.switches import actions, before, settled
 from toolbox.lib.reconfigure.units.actions import ordered
@@ -19,8 +18,8 @@ from toolbox.lib.reconfigure.units.actions import ordered
 if TYPE_CHECKING:
     from toolbox.lib.reconfigure.desire.state import DesiredState
     from toolbox.lib.reconfigure.history.pending import Pending
-    from toolbox.lib.reconfigure.history.record import Record
-    from toolbox.lib.reconfigure.look.survey import Survey
+    from toolbox.lib.reconfigure.history.record import Placed, Record
+    from toolbox.lib.reconfigure.look.survey import Found, Survey
     from toolbox.lib.reconfigure.planning.plan import NodeChange
 
 
@@ -39,18 +38,21 @@ def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine:
     """
     wanted = settled(desired, survey)
     left = pending.read(survey.pending)
-    scene = Scene(survey, owners(wanted, survey), _placed(survey, left))
+    scene = Scene(survey, owners(wanted, survey), survey.record.nodes if survey.record else {})
     paths = {node.path for node in wanted.nodes}
     changed = [
         *nodes.changes(wanted.nodes, scene),
         *removal.masked_again(wanted.units, paths, scene),
     ]
     gone = [*removal.removals(paths, scene), *removal.unmasked(wanted.units, paths, scene)]
-    # Reason: what is removed needs no removal of what is in it, and the deepest goes first.
+    nodes.lacking(changed, {it.path for it in gone if it.change is Change.REMOVED}, scene)
+    # Reason: what is removed needs no removal of what is in it, and the deepest goes first. What a
+    # hard link leads to may be one of those that become the image's own again.
     every = (
         *removal.emptied(gone, scene),
-        *changed,
+        *(it for it in changed if it.kind is not Kind.HARD_LINK),
         *(it for it in gone if not scene.is_emptied(it.path)),
+        *(it for it in changed if it.kind is Kind.HARD_LINK),
     )
     people, sets = tuple(accounts.users(wanted, survey)), tuple(accounts.groups(wanted, survey))
     plan = Plan(
@@ -60,6 +62,7 @@ def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine:
         provisioning=_provisioning(wanted, survey),
         findings=tuple(scene.findings),
         base=survey.record.generation if survey.record else None,
+        stood={it.path: _facts(survey.nodes.get(it.path)) for it in every},
     )
     if survey.systemd:
         plan = _active(plan, wanted, survey, left)
@@ -67,16 +70,8 @@ def decide(desired: DesiredState, survey: Survey, *, now: str, who: str, engine:
     return replace(plan, record=_remembered(plan, wanted, scene, (now, who, engine)))
 
 
-def _placed(survey: Survey, left: Pending) -> dict[str, Placed]:
-    """Return what was put there, with what an apply that was cut off has made."""
-    known = dict(survey.record.nodes) if survey.record else {}
-    for path in left.made - known.keys():
-        found = survey.nodes.get(path)
-        if found is not None and found.kind is not None:
-            known[path] = Placed(
-                found.kind.value, found.digest or "", target=found.target or "", overwrite=False
-            )
-    return known
+def _facts(found: Found | None) -> str:
+    return found.facts if found else ""
 
 
 def _active(plan: Plan, desired: DesiredState, survey: Survey, left: Pending) -> Plan:

@@ -13,7 +13,7 @@ from toolbox.lib.reconfigure.planning.appending import appended, silent
 from toolbox.lib.reconfigure.planning.plan import Change, NodeChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Sequence
 
     from toolbox.lib.reconfigure.desire.blob import Blob
     from toolbox.lib.reconfigure.desire.state import Node, Remote
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 FETCHED = ("https://", "http://")
 
 
-def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
+def changes(nodes: Sequence[Node], scene: Scene) -> Iterator[NodeChange]:
     """Yield what has to be done so that paths are as they are desired.
 
     Args:
         nodes: What is desired, in the order in which it is made.
         scene: The machine; findings about what is refused are added to it.
     """
-    rewritten: set[str] = set()
-    written = _written(scene)
+    # Reason: what is ours and desired no more is not what it was, either.
+    rewritten = scene.placed.keys() - {node.path for node in nodes}
     for node in nodes:
-        change = _change(node, scene, rewritten, shared=_is_shared(node, scene, written))
+        change = _change(node, scene, rewritten)
         if change is None:
             continue
         if change.clear:
@@ -43,39 +43,30 @@ def changes(nodes: Iterable[Node], scene: Scene) -> Iterator[NodeChange]:
         yield change
 
 
-def _written(scene: Scene) -> dict[str, str]:
-    """Return the inodes that we have written, each with the path that it was written for."""
-    inodes: dict[str, str] = {}
-    for path, was in scene.placed.items():
-        found = scene.survey.nodes.get(path)
-        ours = was.kind == Kind.FILE and was.digest
-        if ours and found and found.inode and was.digest == found.digest:
-            inodes.setdefault(found.inode, path)
-    return inodes
-
-
-def _is_shared(node: Node, scene: Scene, written: Mapping[str, str]) -> bool:
-    """Tell whether a hard link of ours stands where a file shall be.
+def lacking(changed: Collection[NodeChange], gone: Collection[str], scene: Scene) -> None:
+    """Say which hard links would lead to nothing; Ignition would not boot, either.
 
     Args:
-        node: What is desired.
-        scene: The machine.
-        written: Inodes that we have written, each with its path.
+        changed: What changes because the config says so.
+        gone: Paths that go.
+        scene: The machine; findings are added to it.
     """
-    found, was = scene.found(node.path), scene.placed.get(node.path)
-    if node.kind is not Kind.FILE or found is None or found.kind is not Kind.FILE:
-        return False
-    # Reason: where an apply was cut off the record does not say so, but the inode does. One that
-    # we have not written may be shared by the image's own files, and those stay as they are.
-    is_link = was is not None and was.kind == Kind.HARD_LINK
-    return is_link or written.get(found.inode, node.path) != node.path
+    made = {change.path for change in changed}
+    for change in changed:
+        target = change.target or ""
+        stays = scene.found(target) is not None and target not in gone
+        if change.kind is Kind.HARD_LINK and target not in made and not stays:
+            message = f"{change.path} is a hard link to {target}, which will not be there"
+            scene.say("no-target", message, "let the config make it, too, or use a symbolic link")
 
 
-def _change(node: Node, scene: Scene, rewritten: set[str], *, shared: bool) -> NodeChange | None:
+def _change(node: Node, scene: Scene, rewritten: set[str]) -> NodeChange | None:
     found = scene.found(node.path)
     if _is_way(node, found, scene):
         return None
-    other = shared or (found is not None and found.kind is not _standing(node.kind))
+    other = found is not None and (
+        found.kind is not _standing(node.kind) or _is_shared(node, found, scene)
+    )
     wanted = _wanted(node, scene, found if not other else None, rewritten)
     if found and not other and not wanted.reasons:
         return None
@@ -96,6 +87,13 @@ def _change(node: Node, scene: Scene, rewritten: set[str], *, shared: bool) -> N
         diff=diff,
         reasons=("kind",) if clear else wanted.reasons if there else (),
     )
+
+
+def _is_shared(node: Node, found: Found, scene: Scene) -> bool:
+    """Tell whether a hard link of ours stands where a file shall be."""
+    was = scene.placed.get(node.path)
+    is_file = node.kind is Kind.FILE and found.kind is Kind.FILE
+    return is_file and was is not None and was.kind == Kind.HARD_LINK
 
 
 def _is_way(node: Node, found: Found | None, scene: Scene) -> bool:

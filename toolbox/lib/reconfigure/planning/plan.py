@@ -10,6 +10,8 @@ from toolbox.lib.core.report import Severity
 from toolbox.lib.reconfigure.history.pending import Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolbox.lib.core.report import Finding
     from toolbox.lib.reconfigure.desire.blob import Blob
     from toolbox.lib.reconfigure.desire.state import Group, Kind, Remote, User
@@ -102,8 +104,8 @@ class Plan:
     """What has to be done to a machine.
 
     Attributes:
-        nodes: Paths that change, in the order in which an engine works on them: removals last,
-            the deepest first.
+        nodes: Paths that change, in the order in which an engine works on them: removals behind
+            what comes, the deepest first, and hard links last.
         users: Users that change.
         groups: Groups that change.
         units: What is done to units, in order: stop, disable, enable, start, reload, restart.
@@ -116,6 +118,7 @@ class Plan:
         record: What the machine remembers when all is done.
         base: Generation that was planned against; an engine refuses when it is another one by
             then. None where there was no record.
+        stood: What stood at each path that changes (`Found.facts`); "" for nothing.
     """
 
     nodes: tuple[NodeChange, ...] = ()
@@ -129,6 +132,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     record: Record | None = field(default=None, repr=False)
     base: int | None = None
+    stood: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def nothing(self) -> bool:
@@ -143,5 +147,4 @@ class Plan:
     @property
     def pending(self) -> Pending:
         """What is left of it when it is cut off before its first step."""
-        made = (change.path for change in self.nodes if change.change is Change.ADDED)
-        return Pending(self.units, self.commands, frozenset(made))
+        return Pending(self.units, self.commands)
