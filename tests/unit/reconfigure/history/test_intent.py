@@ -91,6 +91,8 @@ def test_odd_names() -> None:
     odd = intent.of(AFTER, {"/etc/a\nb": ""}, None)
     assert intent.load(intent.dump(odd)).stood == odd.stood
     assert intent.listing(odd) == ""
+    before = Record(3, "", nodes={"/etc/a\u2028b": OURS})
+    assert intent.listing(intent.of(AFTER, {}, before)) == "/etc/a\u2028b\n"
 
 
 @pytest.mark.parametrize(

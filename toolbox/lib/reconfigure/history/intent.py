@@ -83,7 +83,7 @@ def listing(begun: Intent) -> str:
     """Return the paths that have to be known to tell what it has reached, one on a line."""
     paths = {path for path in begun.stood if "\n" not in path}
     if begun.before is not None:
-        paths |= set(records.listing(begun.before).splitlines())
+        paths |= {*records.listing(begun.before).split("\n")} - {""}
     return "".join(f"{path}\n" for path in sorted(paths))
 
 
