@@ -72,6 +72,17 @@ def test_large_answer(held: Session) -> None:
     assert held.run("head -c 3000000 /dev/zero").stdout == bytes(3_000_000)
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("stream", [1, 2])
+def test_who_outlives_the_script_does_not_hide_its_end(held: Session, stream: int) -> None:
+    """The end of an answer is found among what somebody says who goes on."""
+    reply = held.run(f"yes more | tr -d '\\n' >&{stream} & sleep 0.1; echo said; exit 7")
+
+    assert reply.exit_code == 7
+    assert b"said\n" in reply.stdout
+    assert b"more" in (reply.stdout, reply.stderr)[stream - 1]
+
+
 def test_nothing_stays(tmp_path: Path, habitat: Path) -> None:
     """With the session all that was sent is gone."""
     with local(tmp_path) as session:

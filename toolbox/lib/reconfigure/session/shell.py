@@ -239,21 +239,28 @@ class _Answer:
 
     def hear(self, data: bytes) -> bool:
         """Take what was printed; tell whether there may be more."""
+        if self.told:
+            # Reason: who outlives the script may say more; that is no part of the answer.
+            return bool(data)
+        begin = len(self.out)
         self.out += data
         if not self.greeted:
             _noise, greeting, rest = self.out.partition(f"\n{GREETING}\n".encode())
-            self.greeted, self.out = bool(greeting), rest if greeting else self.out
-        # Reason: nothing comes after the mark, so of megabytes only the end is looked at.
-        begin = len(self.out) - len(self.mark) - LONGEST_CODE
-        found = self.out.rfind(b"\n" + self.mark + b" ", max(0, begin))
-        if found >= 0 and self.out.endswith(b"\n"):
-            self.code, self.told = int(self.out[found + len(self.mark) + 2 :]), True
+            self.greeted, self.out, begin = bool(greeting), rest if greeting else self.out, 0
+        head = b"\n" + self.mark + b" "
+        # Reason: of megabytes only what is new is looked at, and what it may complete.
+        found = self.out.find(head, max(0, begin - len(head) - LONGEST_CODE))
+        end = self.out.find(b"\n", found + len(head))
+        if found >= 0 and end >= 0:
+            self.code, self.told = int(self.out[found + len(head) : end]), True
             del self.out[found:]
         self.cut = not data and not self.told
         return bool(data)
 
     def hear_complaint(self, data: bytes) -> bool:
         """Take what was complained about; tell whether there may be more."""
+        if self.complained:
+            return bool(data)
         self.err += data
         found = self.err.find(b"\n" + self.mark + b"\n")
         if found >= 0:
