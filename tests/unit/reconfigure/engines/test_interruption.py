@@ -133,6 +133,27 @@ def test_next_change_goes_back(
 
 
 @pytest.mark.timeout(900)
+def test_second_change_is_interrupted_anywhere(
+    site: Site, points: tuple[list[str], Path, list[dict[str, Any]]]
+) -> None:
+    """A change that follows one that was cut off is cut off itself, at each of its steps."""
+    steps, pristine, (before, _after) = points
+    for again in range(1, 99):
+        _fresh(site, pristine)
+        _interrupted(site, AFTER, f"{steps[len(steps) // 2]}:power")
+        try:
+            site.bring(BEFORE, INFRA_FAULT=f"{again}:power")
+        except ToolboxError:
+            site.bring(BEFORE)
+        else:
+            break
+
+        assert site.tree() == before, again
+        assert not site.left(), again
+    assert again > 20
+
+
+@pytest.mark.timeout(900)
 def test_way_back_is_interrupted_too(
     site: Site, points: tuple[list[str], Path, list[dict[str, Any]]]
 ) -> None:

@@ -86,6 +86,15 @@ def test_second_change_that_is_cut_off() -> None:
     assert BEGUN.undone is None
 
 
+def test_cut_off_when_it_was_recorded() -> None:
+    """What is recorded is done, and what a change before it had begun is no more."""
+    first = intent.reached(BEGUN, KNOWN, {"/etc/x": "file 9"})
+    done = Record(4, "sha256-c", nodes={"/etc/right": OTHER}, units={"c.service": "enabled"})
+    second = intent.of(done, {"/etc/right": ""}, first)
+
+    assert intent.reached(second, done, {"/etc/right": "file 7"}) == replace(done, config="")
+
+
 def test_odd_names() -> None:
     """A path that holds the end of a line is told apart, and not listed for a shell."""
     odd = intent.of(AFTER, {"/etc/a\nb": ""}, None)

@@ -74,8 +74,8 @@ watch() {
     rm -f "$STATE/generations/$GENERATION.json"
     if [ -n "$BACK" ]; then
         umask 077
-        remember intent "$BACK"
         remember intent.paths "$TOUCHED"
+        remember intent "$BACK"
     else
         rm -f "$STATE/intent" "$STATE/intent.paths"
     fi

@@ -62,8 +62,10 @@ def reached(begun: Intent, known: Record | None, stands: Mapping[str, str]) -> R
         All that was put there, with the generation that is there; -1 where there is none. A path
         that the change did not come to is whose it was.
     """
-    after = begun.after
-    before = begun.before or known or replace(after, generation=-1, nodes={})
+    after, before = begun.after, begun.before
+    # Reason: once the record has another generation, the change is done, and knows what was left.
+    if before is None or (known is not None and known.generation != before.generation):
+        before = known or replace(after, generation=-1, nodes={})
     written = {
         path: item
         for path, item in after.nodes.items()

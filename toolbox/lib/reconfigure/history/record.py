@@ -65,7 +65,7 @@ class Record:
 
     Attributes:
         generation: Number, 0 for what Ignition put there at the first boot.
-        config: SHA-256 of the config, ``sha256-<hex>``.
+        config: SHA-256 of the config, ``sha256-<hex>``; "" after a change that was cut off.
         time: When, ISO 8601 in UTC; "" for the first boot.
         who: Who applied it, ``user@host``.
         engine: ``ignition``, ``direct`` or ``salt``.
