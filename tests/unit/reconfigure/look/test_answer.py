@@ -44,6 +44,19 @@ def test_read() -> None:
     assert (survey.systemd, survey.ostree, survey.boot_id) == (True, False, "1234")
 
 
+def test_what_tells_a_file_from_another() -> None:
+    """It is the same after another boot, when its device has another number, and no other is."""
+
+    def facts(stat: str) -> str:
+        survey = answer.read(_said(stat=f"{stat}\na1ff 0 0 1:3 4\n"), "m", ASKED)
+        assert survey is not None
+        return survey.nodes["/etc/a\nb"].facts
+
+    here = facts("81a4 0 0 1:2 0")
+    assert facts("81a4 0 0 9:2 0") == here
+    assert here not in {facts(it) for it in ("81a4 0 0 1:9 0", "81a0 0 0 1:2 0", "81a4 0 7 1:2 0")}
+
+
 @pytest.mark.parametrize(
     "changes",
     [

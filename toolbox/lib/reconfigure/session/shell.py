@@ -250,8 +250,8 @@ class _Answer:
         head = b"\n" + self.mark + b" "
         # Reason: of megabytes only what is new is looked at, and what it may complete.
         found = self.out.find(head, max(0, begin - len(head) - LONGEST_CODE))
-        end = self.out.find(b"\n", found + len(head))
-        if found >= 0 and end >= 0:
+        end = self.out.find(b"\n", found + len(head)) if found >= 0 else -1
+        if end >= 0:
             self.code, self.told = int(self.out[found + len(head) : end]), True
             del self.out[found:]
         self.cut = not data and not self.told
